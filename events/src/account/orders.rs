@@ -1,0 +1,116 @@
+//! Orders: what somebody asked to pay, and how far that has come.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+
+use crate::{
+    envelope::Recorded,
+    event::{CheckoutStarted, HeldPlan, OrderCancelled, OrderPlaced, OrderPurpose},
+    ids::{InvoiceId, OrderId},
+    money::Money,
+    world::HistoryError,
+};
+
+/// How far an order has come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OrderStatus {
+    /// Nobody can pay it yet.
+    Placed,
+    /// A processor waits for the payment.
+    Checkout(Arc<CheckoutStarted>),
+    /// Done.
+    Paid,
+    /// Not wanted any more.
+    Cancelled,
+}
+
+/// One order.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Its id.
+    pub id: OrderId,
+    /// Its number.
+    pub number: String,
+    /// What it brings about.
+    pub purpose: OrderPurpose,
+    /// The plan it pays for.
+    pub plan: HeldPlan,
+    /// How much it asks.
+    pub amount: Money,
+    /// How far it has come.
+    pub status: OrderStatus,
+}
+
+impl Order {
+    /// Whether it can still be paid.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, OrderStatus::Placed | OrderStatus::Checkout(_))
+    }
+}
+
+/// An account's orders.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    by_id: OrdMap<OrderId, Arc<Order>>,
+    by_processor_order_id: HashMap<String, OrderId>,
+}
+
+impl Orders {
+    /// An order by its id.
+    #[must_use]
+    pub fn get(&self, id: OrderId) -> Option<&Arc<Order>> {
+        self.by_id.get(&id)
+    }
+
+    /// The order that a processor knows by an id of its own.
+    #[must_use]
+    pub fn of_processor(&self, processor_order_id: &str) -> Option<&Arc<Order>> {
+        self.by_processor_order_id.get(processor_order_id).and_then(|id| self.get(*id))
+    }
+
+    /// The open orders that are to pay an invoice.
+    pub fn open_for(&self, invoice: InvoiceId) -> impl Iterator<Item = &Arc<Order>> {
+        let pays = move |order: &&Arc<Order>| match order.purpose {
+            OrderPurpose::Subscribe => false,
+            OrderPurpose::PayInvoice { invoice_id, .. } => order.is_open() && invoice_id == invoice,
+        };
+        self.by_id.values().filter(pays)
+    }
+
+    pub(super) fn placed(&mut self, placed: &OrderPlaced, recorded: &Recorded) {
+        let order = Order {
+            id: placed.order_id,
+            number: recorded.number.clone().unwrap_or_default(),
+            purpose: placed.purpose.clone(),
+            plan: placed.plan.clone(),
+            amount: placed.amount,
+            status: OrderStatus::Placed,
+        };
+        self.by_id.insert(order.id, Arc::new(order));
+    }
+
+    pub(super) fn checkout_started(
+        &mut self,
+        started: &CheckoutStarted,
+    ) -> Result<(), HistoryError> {
+        self.by_processor_order_id.insert(started.processor_order_id.clone(), started.order_id);
+        self.set(started.order_id, OrderStatus::Checkout(Arc::new(started.clone())))
+    }
+
+    pub(super) fn paid(&mut self, id: OrderId) -> Result<(), HistoryError> {
+        self.set(id, OrderStatus::Paid)
+    }
+
+    pub(super) fn cancelled(&mut self, cancelled: &OrderCancelled) -> Result<(), HistoryError> {
+        self.set(cancelled.order_id, OrderStatus::Cancelled)
+    }
+
+    fn set(&mut self, id: OrderId, status: OrderStatus) -> Result<(), HistoryError> {
+        let order = self.by_id.get_mut(&id);
+        let order = order.ok_or_else(|| HistoryError::Missing(format!("order {id}")))?;
+        Arc::make_mut(order).status = status;
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! End the subscription: with its period by default, now on request.
+
+use super::billing;
+use crate::{
+    account::Status,
+    draft::Draft,
+    envelope::StreamId,
+    event::{CancellationScheduled, EndReason, SubscriptionEnded},
+    ids::AccountId,
+    rejection::Rejection,
+};
+
+/// End the subscription.
+#[derive(Debug, Clone)]
+pub struct CancelSubscription {
+    /// Which account.
+    pub account_id: AccountId,
+    /// With its period, or now.
+    pub at_period_end: bool,
+}
+
+impl CancelSubscription {
+    pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
+        let account = draft.account(self.account_id)?;
+        let subscription = account.live().ok_or(Rejection::NoSubscription)?;
+        let stream = StreamId::Account(account.id);
+        let (subscription_id, takes_effect_at) = (subscription.id, subscription.period.end);
+        if self.at_period_end {
+            if subscription.status == Status::Cancelling {
+                return Err(Rejection::CancellationAlreadyScheduled { takes_effect_at });
+            }
+            return draft
+                .record(stream, CancellationScheduled { subscription_id, takes_effect_at });
+        }
+        let (at, reason) = (draft.now(), EndReason::Cancelled);
+        draft.record(stream, SubscriptionEnded { subscription_id, reason, at })?;
+        billing::cancel_open_orders(draft, &account, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::*;
+
+    #[test]
+    fn a_cancellation_waits_for_the_period_to_end_unless_told_otherwise() {
+        given_subscribed("pro")
+            .when(cancel(true))
+            .recorded(&["subscription.cancellation_scheduled"]);
+        given_subscribed("pro").when(cancel(false)).recorded(&["subscription.ended"]);
+        given_subscribed("pro")
+            .and(cancel(true))
+            .when(cancel(false))
+            .recorded(&["subscription.ended"]);
+    }
+
+    #[test]
+    fn what_is_cancelled_or_absent_cannot_be_cancelled() {
+        given_subscribed("pro")
+            .and(cancel(true))
+            .when(cancel(true))
+            .rejected("cancellation_already_scheduled");
+        given_account().when(cancel(true)).rejected("no_subscription");
+        given_subscribed("pro").and(cancel(false)).when(cancel(true)).rejected("no_subscription");
+    }
+
+    #[test]
+    fn cancelling_now_takes_back_open_orders() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        given.when(cancel(false)).recorded(&["subscription.ended", "order.cancelled"]);
+    }
+
+    #[test]
+    fn a_cancellation_after_the_period_meets_the_renewed_period() {
+        let then = given_subscribed("pro").at("2026-06-02T00:00:00Z").when(cancel(true));
+        then.recorded(&[
+            "subscription.renewed",
+            "invoice.issued",
+            "order.placed",
+            "subscription.cancellation_scheduled",
+        ]);
+    }
+}

@@ -1,0 +1,72 @@
+//! Take a cancellation back, inside the same period only.
+
+use crate::{
+    account::Status,
+    draft::Draft,
+    envelope::StreamId,
+    event::{EndReason, SubscriptionResumed},
+    ids::AccountId,
+    rejection::Rejection,
+};
+
+/// Take a cancellation back.
+#[derive(Debug, Clone)]
+pub struct ResumeSubscription {
+    /// Which account.
+    pub account_id: AccountId,
+}
+
+impl ResumeSubscription {
+    pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
+        let account = draft.account(self.account_id)?;
+        let subscription = account.subscription.as_ref().ok_or(Rejection::NoSubscription)?;
+        let within_period = subscription.period.contains(draft.now());
+        match subscription.status {
+            Status::Active => Err(Rejection::NotCancelled),
+            Status::Ended(EndReason::Refunded | EndReason::Unpaid) => {
+                Err(Rejection::ResumeNotPossible)
+            }
+            Status::Ended(EndReason::Cancelled) | Status::Cancelling if !within_period => {
+                Err(Rejection::ResumeAfterPeriod { ended_at: subscription.period.end })
+            }
+            Status::Ended(EndReason::Cancelled) | Status::Cancelling => {
+                let subscription_id = subscription.id;
+                draft.record(StreamId::Account(account.id), SubscriptionResumed { subscription_id })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::*;
+
+    #[test]
+    fn a_cancellation_is_taken_back_inside_the_period() {
+        for at_period_end in [true, false] {
+            given_subscribed("pro")
+                .and(cancel(at_period_end))
+                .at("2026-05-31T23:59:59Z")
+                .when(resume())
+                .recorded(&["subscription.resumed"]);
+        }
+    }
+
+    #[test]
+    fn after_the_period_it_is_too_late() {
+        for at_period_end in [true, false] {
+            given_subscribed("pro")
+                .and(cancel(at_period_end))
+                .at("2026-06-01T00:00:00Z")
+                .when(resume())
+                .rejected("resume_after_period");
+        }
+    }
+
+    #[test]
+    fn only_a_cancelled_subscription_is_resumed() {
+        given_subscribed("pro").when(resume()).rejected("not_cancelled");
+        given_account().when(resume()).rejected("no_subscription");
+        given_subscribed("pro").and(refund(None)).when(resume()).rejected("resume_not_possible");
+    }
+}

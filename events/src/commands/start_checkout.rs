@@ -1,0 +1,71 @@
+//! Record that a processor waits for the payment of an order.
+
+use crate::{
+    account::OrderStatus,
+    draft::Draft,
+    envelope::StreamId,
+    event::CheckoutStarted,
+    ids::{AccountId, OrderId},
+    rejection::Rejection,
+};
+
+/// Record that a processor waits for the payment of an order: the outcome of asking it.
+#[derive(Debug, Clone)]
+pub struct StartCheckout {
+    /// Which account.
+    pub account_id: AccountId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// Which processor.
+    pub processor: String,
+    /// The processor's own id of the order.
+    pub processor_order_id: String,
+}
+
+impl StartCheckout {
+    pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
+        let account = draft.account(self.account_id)?;
+        let order_id = self.order_id;
+        let order = account.orders.get(order_id).ok_or(Rejection::OrderUnknown)?;
+        match &order.status {
+            OrderStatus::Placed => {
+                let started = CheckoutStarted {
+                    order_id,
+                    processor: self.processor.clone(),
+                    processor_order_id: self.processor_order_id.clone(),
+                    amount: order.amount,
+                };
+                draft.record(StreamId::Account(account.id), started)
+            }
+            OrderStatus::Checkout(_) => Err(Rejection::CheckoutAlreadyStarted { order: order_id }),
+            OrderStatus::Paid => Err(Rejection::OrderAlreadyPaid { order: order_id }),
+            OrderStatus::Cancelled => Err(Rejection::OrderNotOpen { order: order_id }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::Id, testing::*};
+
+    #[test]
+    fn an_order_has_one_checkout() {
+        let given = given_account().and(place_order());
+        let start = given.start_checkout("order_1");
+        given.clone().when(start.clone()).recorded(&["checkout.started"]);
+        given.clone().and(start.clone()).when(start).rejected("checkout_already_started");
+        let unknown = StartCheckout {
+            order_id: OrderId::from_uuid(uuid::Uuid::nil()),
+            ..given.start_checkout("order_1")
+        };
+        given.when(unknown).rejected("order_unknown");
+    }
+
+    #[test]
+    fn a_paid_order_needs_no_checkout() {
+        let given = given_subscribed("pro");
+        let start = given.start_checkout("order_again");
+        given.when(start).rejected("order_already_paid");
+    }
+}

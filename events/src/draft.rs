@@ -1,0 +1,133 @@
+//! A draft: what a command would append, decided on a copy of the world.
+//!
+//! Every event that is recorded in it is numbered and taken in at once, so the next step of the
+//! same decision sees its effect. A rejection drops the draft and with it every trace.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+use crate::{
+    account::Account,
+    envelope::{Origin, Recorded, StreamId},
+    event::Event,
+    ids::{AccountId, Id},
+    rejection::Rejection,
+    time::Timestamp,
+    world::World,
+};
+
+/// What a command would append.
+#[derive(Debug)]
+pub struct Draft {
+    world: World,
+    position: i64,
+    now: Timestamp,
+    seed: Uuid,
+    minted: u32,
+    origin: Origin,
+    recorded: Vec<Recorded>,
+}
+
+impl Draft {
+    /// A draft on a world whose last position is `position`, decided at the instant `now`.
+    ///
+    /// New ids grow out of `seed`: the same seed, world and instant give the same events.
+    #[must_use]
+    pub fn new(world: World, position: i64, now: Timestamp, seed: Uuid, origin: Origin) -> Self {
+        Self { world, position, now, seed, minted: 0, origin, recorded: Vec::new() }
+    }
+
+    /// The instant of the decision.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The world with everything that the draft has recorded so far.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// An account, as the draft has it.
+    ///
+    /// # Errors
+    /// No such account.
+    pub fn account(&self, id: AccountId) -> Result<Arc<Account>, Rejection> {
+        self.world.account(id).cloned().ok_or(Rejection::AccountUnknown { account: id })
+    }
+
+    /// A new id: ordered by the instant, otherwise grown out of the seed.
+    pub fn mint<T: Id>(&mut self) -> T {
+        self.minted += 1;
+        let digest = Sha256::new()
+            .chain_update(self.seed)
+            .chain_update(T::PREFIX)
+            .chain_update(self.minted.to_be_bytes())
+            .finalize();
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        let millis = u64::try_from(self.now.micros() / 1000).unwrap_or(0);
+        T::from_uuid(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// Records an event that counts from now.
+    ///
+    /// # Errors
+    /// Where the states cannot take it in.
+    pub fn record(&mut self, stream: StreamId, event: impl Into<Event>) -> Result<(), Rejection> {
+        self.record_as_of(stream, self.now, event)
+    }
+
+    /// Records an event that counts from an earlier instant: something that has fallen due.
+    ///
+    /// # Errors
+    /// Where the states cannot take it in.
+    pub fn record_as_of(
+        &mut self,
+        stream: StreamId,
+        effective_at: Timestamp,
+        event: impl Into<Event>,
+    ) -> Result<(), Rejection> {
+        let event = event.into();
+        let effective_at = effective_at.min(self.now);
+        let posting_on = self.world.book.posting_day(effective_at);
+        let start_month = self.world.book.financial_year_start_month();
+        let number = self.world.numbers.assign(&event, posting_on, start_month);
+        self.position += 1;
+        let recorded = Recorded {
+            position: self.position,
+            stream,
+            version: self.world.version(stream) + 1,
+            recorded_at: self.now,
+            effective_at,
+            posting_on,
+            number,
+            origin: self.origin.clone(),
+            event,
+        };
+        self.world.apply(&recorded)?;
+        self.recorded.push(recorded);
+        Ok(())
+    }
+
+    /// The newest event recorded in this draft.
+    #[must_use]
+    pub fn last(&self) -> Option<&Recorded> {
+        self.recorded.last()
+    }
+
+    /// Whether nothing has been recorded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.recorded.is_empty()
+    }
+
+    /// The events, in order, and the world after them.
+    #[must_use]
+    pub fn finish(self) -> (Vec<Recorded>, World) {
+        (self.recorded, self.world)
+    }
+}

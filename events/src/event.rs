@@ -1,0 +1,181 @@
+//! Every event: what happened, in the past tense, in the trade's own words.
+//!
+//! A stored type name (`invoice.issued`) and its shape are permanent: a changed meaning is a new
+//! type, a changed shape is a new schema version that [`Event::decode`] still reads. Golden files
+//! under `tests/golden/events` keep every shape ever released.
+
+mod access;
+mod account;
+mod book;
+mod plan;
+
+use serde::Serialize;
+use thiserror::Error;
+
+pub use self::{access::*, account::*, book::*, plan::*};
+
+/// A stored event that today's code cannot read.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    /// No such type and version.
+    #[error("no event `{type_name}` of schema version {version} is known")]
+    UnknownType {
+        /// The stored type name.
+        type_name: String,
+        /// The stored schema version.
+        version: i16,
+    },
+    /// The payload is not of the type's shape.
+    #[error("the payload of `{type_name}` is not of its shape")]
+    Shape {
+        /// The stored type name.
+        type_name: String,
+        /// What serde says of it.
+        source: serde_json::Error,
+    },
+}
+
+/// Declares an enum of events, each variant a struct of the same name, with its stored type name
+/// and its newest schema version.
+macro_rules! events {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident $type_name:literal v $version:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $name {
+            $(#[doc = concat!("`", $type_name, "`")] $variant($variant),)*
+        }
+
+        impl $name {
+            /// The stored type names with their newest schema versions.
+            pub const TYPES: &'static [(&'static str, i16)] = &[$(($type_name, $version),)*];
+
+            /// The permanent type name.
+            #[must_use]
+            pub fn type_name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $type_name,)* }
+            }
+
+            /// The schema version that is written today.
+            #[must_use]
+            pub fn schema_version(&self) -> i16 {
+                match self { $(Self::$variant(_) => $version,)* }
+            }
+
+            pub(super) fn payload(&self) -> String {
+                match self { $(Self::$variant(event) => $crate::event::json(event),)* }
+            }
+
+            pub(super) fn decode(
+                type_name: &str,
+                version: i16,
+                payload: &str,
+            ) -> Option<Result<Self, serde_json::Error>> {
+                $(if (type_name, version) == ($type_name, $version) {
+                    return Some(serde_json::from_str(payload).map(Self::$variant));
+                })*
+                None
+            }
+        }
+
+        $(impl From<$variant> for $crate::event::Event {
+            fn from(event: $variant) -> Self {
+                Self::from($name::$variant(event))
+            }
+        })*
+    };
+}
+use events;
+
+fn json<T: Serialize>(event: &T) -> String {
+    serde_json::to_string(event).expect("events are plain data with string keys")
+}
+
+/// Any event of any stream.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "events live behind an Arc, one each")]
+pub enum Event {
+    /// Of an account's stream.
+    Account(AccountEvent),
+    /// Of a plan's stream.
+    Plan(PlanEvent),
+    /// Of the access stream.
+    Access(AccessEvent),
+    /// Of the book's own stream.
+    Book(BookEvent),
+}
+
+macro_rules! from_group {
+    ($($group:ident $of:ty;)*) => {$(
+        impl From<$of> for Event {
+            fn from(event: $of) -> Self {
+                Self::$group(event)
+            }
+        }
+    )*};
+}
+from_group! { Account AccountEvent; Plan PlanEvent; Access AccessEvent; Book BookEvent; }
+
+impl Event {
+    /// Every stored type name with its newest schema version.
+    pub fn types() -> impl Iterator<Item = (&'static str, i16)> {
+        [BookEvent::TYPES, AccessEvent::TYPES, PlanEvent::TYPES, AccountEvent::TYPES]
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+
+    /// The permanent type name, such as `invoice.issued`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Account(event) => event.type_name(),
+            Self::Plan(event) => event.type_name(),
+            Self::Access(event) => event.type_name(),
+            Self::Book(event) => event.type_name(),
+        }
+    }
+
+    /// The schema version that is written today.
+    #[must_use]
+    pub fn schema_version(&self) -> i16 {
+        match self {
+            Self::Account(event) => event.schema_version(),
+            Self::Plan(event) => event.schema_version(),
+            Self::Access(event) => event.schema_version(),
+            Self::Book(event) => event.schema_version(),
+        }
+    }
+
+    /// The payload as the exact JSON text that is stored and hashed.
+    #[must_use]
+    pub fn payload(&self) -> String {
+        match self {
+            Self::Account(event) => event.payload(),
+            Self::Plan(event) => event.payload(),
+            Self::Access(event) => event.payload(),
+            Self::Book(event) => event.payload(),
+        }
+    }
+
+    /// Reads a stored payload. This is where older schema versions are lifted to today's shape;
+    /// before the first release there are none.
+    ///
+    /// # Errors
+    /// An unknown type or version, or a payload of another shape.
+    pub fn decode(type_name: &str, version: i16, payload: &str) -> Result<Self, DecodeError> {
+        fn group<T>(
+            found: Option<Result<T, serde_json::Error>>,
+        ) -> Option<Result<Event, serde_json::Error>>
+        where
+            Event: From<T>,
+        {
+            found.map(|decoded| decoded.map(Event::from))
+        }
+        group(AccountEvent::decode(type_name, version, payload))
+            .or_else(|| group(PlanEvent::decode(type_name, version, payload)))
+            .or_else(|| group(AccessEvent::decode(type_name, version, payload)))
+            .or_else(|| group(BookEvent::decode(type_name, version, payload)))
+            .ok_or_else(|| DecodeError::UnknownType { type_name: type_name.to_owned(), version })?
+            .map_err(|source| DecodeError::Shape { type_name: type_name.to_owned(), source })
+    }
+}

@@ -1,0 +1,47 @@
+//! What happened and what may happen: the heart of Daybook.
+//!
+//! A fact is appended once, in one order, by one function; everything here except [`store`] is a
+//! pure function of facts: no clock, no randomness, no environment, no database.
+//! New ids come from a seed inside the request, the instant comes from the appender.
+//!
+//! Read in this order: the values, the events, the states they fold into, the commands that decide
+//! new events, and last the store that keeps them.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+// Values.
+pub mod ids;
+pub mod money;
+pub mod period;
+pub mod personal;
+pub mod proration;
+pub mod refund_policy;
+pub mod time;
+
+// Facts.
+pub mod envelope;
+pub mod event;
+pub mod merkle;
+
+// States: what the facts add up to for the rules.
+pub mod access;
+pub mod account;
+pub mod book;
+pub mod catalogue;
+pub mod numbers;
+pub mod world;
+
+// Rules: what may happen next.
+pub mod commands;
+pub mod draft;
+pub mod rejection;
+pub mod testing;
+
+// IO starts here.
+pub mod store;
+
+pub use envelope::{Origin, Recorded, StreamId};
+pub use event::Event;
+pub use money::{Currency, Money};
+pub use rejection::Rejection;
+pub use time::Timestamp;

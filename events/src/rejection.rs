@@ -1,0 +1,194 @@
+//! Rejections: why a command was refused, each with a stable code.
+//!
+//! A rejection is a value, appends nothing, and concerns its own command only. The shell maps
+//! [`Kind`] to a status; `docs/API.md` lists every code.
+
+use thiserror::Error;
+
+use crate::{
+    ids::{AccountId, InvoiceId, KeyId, OrderId, RefundId, SubscriptionId},
+    money::{Currency, Money, MoneyError},
+    period::Cycle,
+    time::Timestamp,
+    world::HistoryError,
+};
+
+/// What sort of refusal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What the command speaks of does not exist (or not for this caller).
+    NotFound,
+    /// The command itself makes no sense.
+    Invalid,
+    /// The command makes sense, but not in the present state.
+    Conflict,
+    /// Our own history does not hold together: never the caller's fault.
+    Internal,
+}
+
+macro_rules! rejections {
+    ($($(#[$doc:meta])* $variant:ident $({ $($field:ident : $ty:ty),* })? $kind:ident $code:literal $text:literal;)*) => {
+        /// Why a command was refused.
+        #[derive(Debug, Clone, PartialEq, Error)]
+        pub enum Rejection {
+            $($(#[$doc])* #[error($text)] $variant $({ $(
+                #[doc = "What the message speaks of."] $field: $ty
+            ),* })?,)*
+        }
+
+        impl Rejection {
+            /// Every code with its kind, for the documentation and the tests.
+            pub const CODES: &'static [(&'static str, Kind)] = &[$(($code, Kind::$kind),)*];
+
+            /// The stable code.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $code,)* }
+            }
+
+            /// What sort of refusal it is.
+            #[must_use]
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$variant { .. } => Kind::$kind,)* }
+            }
+        }
+    };
+}
+
+rejections! {
+    /// The book was opened before.
+    BookAlreadyOpen Conflict "book_already_open" "the book is already open";
+    /// Nothing can happen before the book is open.
+    BookNotOpen Conflict "book_not_open" "the book is not open yet: run `daybook migrate` first";
+    /// A month that is none.
+    BookInvalid { field: &'static str } Invalid "book_invalid" "`{field}` of the book is out of range";
+
+    /// No such plan.
+    PlanUnknown { plan: String } NotFound "plan_unknown" "no plan has the id, number or slug `{plan}`";
+    /// Off the shelf.
+    PlanRetired { plan: String } Conflict "plan_retired" "plan `{plan}` is no longer on offer";
+    /// Slugs are unique.
+    PlanSlugTaken { slug: String } Conflict "plan_slug_taken" "a plan with the slug `{slug}` exists";
+    /// Nothing would change.
+    PlanTermsUnchanged { slug: String } Conflict "plan_terms_unchanged" "plan `{slug}` already has these terms";
+    /// A field of the terms makes no sense.
+    PlanInvalid { problem: String } Invalid "plan_invalid" "{problem}";
+    /// Agreed one by one.
+    PlanPriceCustom { plan: String } Conflict "plan_price_custom" "plan `{plan}` has a custom price and cannot be ordered here";
+    /// The plan is not sold in the account's currency.
+    CurrencyMismatch { plan: String, currency: Currency } Conflict "currency_mismatch" "plan `{plan}` has no price in {currency}, the account's currency";
+    /// The plan is not sold for that cycle.
+    CycleUnavailable { plan: String, cycle: Cycle } Conflict "billing_cycle_unavailable" "plan `{plan}` is not sold {cycle}";
+
+    /// No such key.
+    KeyUnknown { key: KeyId } NotFound "key_unknown" "no key has the id {key}";
+    /// Revoked before.
+    KeyAlreadyRevoked { key: KeyId } Conflict "key_already_revoked" "key {key} was revoked before";
+    /// A role and a reach that do not fit.
+    KeyInvalid { problem: String } Invalid "key_invalid" "{problem}";
+
+    /// No such account.
+    AccountUnknown { account: AccountId } NotFound "account_unknown" "no account has the id {account}";
+    /// One account per external id.
+    AccountExists { account: AccountId } Conflict "account_exists" "the account exists already, as {account}";
+    /// Particulars that no document could carry.
+    BillingDetailsInvalid { field: &'static str } Invalid "billing_details_invalid" "`{field}` is too long, holds control characters, or is not of its form";
+    /// The external id is empty or too long.
+    ExternalIdInvalid Invalid "external_id_invalid" "an external id has 1 to 200 characters, none of them control characters";
+
+    /// One live subscription per account.
+    SubscriptionExists { subscription: SubscriptionId } Conflict "subscription_exists" "the account has the live subscription {subscription}: change its plan instead";
+    /// None, or none that is live.
+    NoSubscription NotFound "no_subscription" "the account has no live subscription";
+    /// Moving to what one has.
+    PlanUnchanged { plan: String } Conflict "plan_unchanged" "the subscription is already on plan `{plan}` with this billing cycle";
+    /// Cancelled before.
+    CancellationAlreadyScheduled { takes_effect_at: Timestamp } Conflict "cancellation_already_scheduled" "the subscription already ends at {takes_effect_at}";
+    /// A subscription about to end cannot change.
+    CancellationPending { takes_effect_at: Timestamp } Conflict "cancellation_pending" "the subscription ends at {takes_effect_at}: resume it first";
+    /// Nothing to take back.
+    NotCancelled Conflict "not_cancelled" "the subscription is not cancelled";
+    /// Too late.
+    ResumeAfterPeriod { ended_at: Timestamp } Conflict "resume_after_period" "the period ended at {ended_at}: a cancellation is taken back inside the same period only";
+    /// Ended for a reason that cannot be taken back.
+    ResumeNotPossible Conflict "resume_not_possible" "a subscription that was refunded or left unpaid cannot be resumed";
+    /// A limit's name or value makes no sense.
+    LimitsInvalid { problem: String } Invalid "limits_invalid" "{problem}";
+    /// A request that asks for nothing.
+    NothingToChange Invalid "nothing_to_change" "the request changes nothing";
+
+    /// No such order.
+    OrderUnknown NotFound "order_unknown" "no such order on this account";
+    /// Paid before.
+    OrderAlreadyPaid { order: OrderId } Conflict "order_already_paid" "order {order} is paid";
+    /// Not wanted any more.
+    OrderNotOpen { order: OrderId } Conflict "order_not_open" "order {order} is not open any more";
+    /// A checkout runs.
+    CheckoutAlreadyStarted { order: OrderId } Conflict "checkout_already_started" "order {order} has a checkout";
+    /// Booked before.
+    PaymentAlreadyConfirmed { payment: String } Conflict "payment_already_confirmed" "payment {payment} is booked already";
+    /// The processor took another amount.
+    AmountDiffers { expected: Money, given: Money } Conflict "amount_differs" "the order is for {expected}, the payment for {given}";
+    /// No coupon is known yet.
+    CouponUnknown NotFound "coupon_unknown" "no such coupon";
+
+    /// No such invoice.
+    InvoiceUnknown { invoice: InvoiceId } NotFound "invoice_unknown" "no invoice has the id {invoice}";
+    /// Nothing due.
+    InvoiceNotOpen { invoice: InvoiceId } Conflict "invoice_not_open" "nothing is due on invoice {invoice}";
+
+    /// Past the last day.
+    RefundWindowClosed { days: i64 } Conflict "refund_window_closed" "{days} days after the period began nothing is refunded";
+    /// Nothing was captured, or everything went back.
+    NothingToRefund Conflict "nothing_to_refund" "nothing captured for this period can be refunded";
+    /// More than came in.
+    RefundExceedsCaptured { captured: Money } Conflict "refund_exceeds_captured" "{captured} of what was captured for this period can still go back";
+    /// More than the policy grants.
+    RefundExceedsEligible { eligible: Money } Conflict "refund_exceeds_eligible" "the refund policy grants {eligible}";
+    /// An override or a refund without a reason.
+    ReasonRequired Invalid "reason_required" "a reason is required";
+    /// Nothing or less.
+    AmountNotPositive Invalid "amount_not_positive" "the amount must be more than nothing";
+    /// Another currency than the account's.
+    WrongCurrency { given: Currency, expected: Currency } Invalid "currency_mismatch" "the account is billed in {expected}, the amount is in {given}";
+    /// No such refund.
+    RefundUnknown { refund: RefundId } NotFound "refund_unknown" "no refund has the id {refund}";
+    /// The outcome is known.
+    RefundAlreadySettled { refund: RefundId } Conflict "refund_already_settled" "the outcome of refund {refund} is recorded";
+
+    /// Nothing has fallen due.
+    NothingDue Conflict "nothing_due" "nothing has fallen due on this account";
+    /// An amount out of bounds.
+    Amount { error: MoneyError } Invalid "amount_out_of_bounds" "{error}";
+    /// Our own history does not hold together.
+    History { error: HistoryError } Internal "history_inconsistent" "{error}";
+}
+
+impl From<MoneyError> for Rejection {
+    fn from(error: MoneyError) -> Self {
+        Self::Amount { error }
+    }
+}
+
+impl From<HistoryError> for Rejection {
+    fn from(error: HistoryError) -> Self {
+        Self::History { error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_lower_snake_case_and_mean_one_thing() {
+        let mut seen = HashSet::new();
+        for (code, kind) in Rejection::CODES {
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
+            // Two refusals share a code: the plan's and the amount's currency.
+            assert!(seen.insert((code, format!("{kind:?}"))), "{code}");
+        }
+    }
+}
