@@ -1,1 +1,16 @@
-//! x
+//! Daybook: the shell around the ledger.
+//!
+//! Everything that decides or adds up lives in `daybook-events` and `daybook-projections`; here is
+//! what meets the world: HTTP, the command line, processors, a private Postgres.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod credentials;
+pub mod database;
+pub mod history;
+pub mod http;
+pub mod local_postgres;
+pub mod plan_file;
+pub mod processors;
+pub mod telemetry;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `daybook` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daybook::cli::main()
+}

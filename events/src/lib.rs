@@ -19,6 +19,7 @@ pub mod refund_policy;
 pub mod time;
 
 // Facts.
+pub mod audit;
 pub mod envelope;
 pub mod event;
 pub mod merkle;

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use chrono::{Months, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ impl Anchor {
     pub fn boundary(&self, k: u32) -> Timestamp {
         let local = self.at.utc().with_timezone(&self.zone).naive_local();
         let months = Months::new(self.cycle.months().saturating_mul(k));
-        local.checked_add_months(months).map_or(self.at, |local| self.instant_of(local))
+        local.checked_add_months(months).map_or(self.at, |local| instant_of(local, self.zone))
     }
 
     /// Period k, counted from 0.
@@ -117,16 +117,24 @@ impl Anchor {
     pub fn period(&self, k: u32) -> Span {
         Span { start: self.boundary(k), end: self.boundary(k + 1) }
     }
+}
 
-    fn instant_of(&self, local: NaiveDateTime) -> Timestamp {
-        let instant = self.zone.from_local_datetime(&local).earliest().unwrap_or_else(|| {
-            // In a gap: read the clock as it ran the day before, which lands after the gap.
-            let before = local - chrono::Days::new(1);
-            let offset = self.zone.offset_from_utc_datetime(&before).fix();
-            self.zone.from_utc_datetime(&(local - offset))
-        });
-        Timestamp::new(instant.with_timezone(&Utc))
-    }
+/// The first instant of a calendar day in a zone.
+#[must_use]
+pub fn start_of_day(day: NaiveDate, zone: Tz) -> Timestamp {
+    instant_of(day.and_time(NaiveTime::MIN), zone)
+}
+
+/// The instant of a local time: one that the calendar skips goes later, one that it has twice is
+/// the earlier.
+fn instant_of(local: NaiveDateTime, zone: Tz) -> Timestamp {
+    let instant = zone.from_local_datetime(&local).earliest().unwrap_or_else(|| {
+        // In a gap: read the clock as it ran the day before, which lands after the gap.
+        let before = local - chrono::Days::new(1);
+        let offset = zone.offset_from_utc_datetime(&before).fix();
+        zone.from_utc_datetime(&(local - offset))
+    });
+    Timestamp::new(instant.with_timezone(&Utc))
 }
 
 #[cfg(test)]

@@ -13,12 +13,10 @@ use crate::{
 };
 
 /// How far an order has come.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderStatus {
-    /// Nobody can pay it yet.
-    Placed,
-    /// A processor waits for the payment.
-    Checkout(Arc<CheckoutStarted>),
+    /// It can be paid.
+    Open,
     /// Done.
     Paid,
     /// Not wanted any more.
@@ -40,13 +38,15 @@ pub struct Order {
     pub amount: Money,
     /// How far it has come.
     pub status: OrderStatus,
+    /// The processor that waits, or waited, for its payment.
+    pub checkout: Option<Arc<CheckoutStarted>>,
 }
 
 impl Order {
     /// Whether it can still be paid.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(self.status, OrderStatus::Placed | OrderStatus::Checkout(_))
+        self.status == OrderStatus::Open
     }
 }
 
@@ -86,7 +86,8 @@ impl Orders {
             purpose: placed.purpose.clone(),
             plan: placed.plan.clone(),
             amount: placed.amount,
-            status: OrderStatus::Placed,
+            status: OrderStatus::Open,
+            checkout: None,
         };
         self.by_id.insert(order.id, Arc::new(order));
     }
@@ -96,7 +97,8 @@ impl Orders {
         started: &CheckoutStarted,
     ) -> Result<(), HistoryError> {
         self.by_processor_order_id.insert(started.processor_order_id.clone(), started.order_id);
-        self.set(started.order_id, OrderStatus::Checkout(Arc::new(started.clone())))
+        self.order_mut(started.order_id)?.checkout = Some(Arc::new(started.clone()));
+        Ok(())
     }
 
     pub(super) fn paid(&mut self, id: OrderId) -> Result<(), HistoryError> {
@@ -108,9 +110,12 @@ impl Orders {
     }
 
     fn set(&mut self, id: OrderId, status: OrderStatus) -> Result<(), HistoryError> {
-        let order = self.by_id.get_mut(&id);
-        let order = order.ok_or_else(|| HistoryError::Missing(format!("order {id}")))?;
-        Arc::make_mut(order).status = status;
+        self.order_mut(id)?.status = status;
         Ok(())
+    }
+
+    fn order_mut(&mut self, id: OrderId) -> Result<&mut Order, HistoryError> {
+        let order = self.by_id.get_mut(&id);
+        order.map(Arc::make_mut).ok_or_else(|| HistoryError::Missing(format!("order {id}")))
     }
 }

@@ -45,11 +45,9 @@ impl ConfirmPayment {
         if amount != order.amount {
             return Err(Rejection::AmountDiffers { expected: order.amount, given: amount });
         }
-        let processor = match &order.status {
-            OrderStatus::Checkout(checkout) => checkout.processor.clone(),
-            // A checkout that outlived its order; the processor is the one that was asked.
-            OrderStatus::Placed | OrderStatus::Paid | OrderStatus::Cancelled => String::new(),
-        };
+        // An order is found by its checkout, which outlives the order.
+        let processor = order.checkout.as_ref().map(|checkout| checkout.processor.clone());
+        let processor = processor.unwrap_or_default();
         let payment_id = draft.mint();
         let captured = PaymentCaptured {
             payment_id,
@@ -148,6 +146,21 @@ mod tests {
         let then = given.when(confirm("order_2", "pay_2"));
         then.recorded(&["payment.captured", "credit.granted"]);
         assert_eq!(then.account().credit, usd("15"));
+    }
+
+    #[test]
+    fn money_for_a_cancelled_order_is_booked_with_its_processor() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        let given = given.clone().and(given.start_checkout("order_2")).and(change_plan("starter"));
+        let then = given.when(confirm("order_2", "pay_2"));
+        then.recorded(&["payment.captured", "credit.granted"]);
+        let processor = then.first(|event| match event {
+            crate::event::AccountEvent::PaymentCaptured(captured) => {
+                Some(captured.processor.clone())
+            }
+            _ => None,
+        });
+        assert_eq!(processor, "sandbox");
     }
 
     #[test]

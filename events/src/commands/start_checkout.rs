@@ -27,8 +27,13 @@ impl StartCheckout {
         let account = draft.account(self.account_id)?;
         let order_id = self.order_id;
         let order = account.orders.get(order_id).ok_or(Rejection::OrderUnknown)?;
-        match &order.status {
-            OrderStatus::Placed => {
+        match order.status {
+            OrderStatus::Paid => Err(Rejection::OrderAlreadyPaid { order: order_id }),
+            OrderStatus::Cancelled => Err(Rejection::OrderNotOpen { order: order_id }),
+            OrderStatus::Open if order.checkout.is_some() => {
+                Err(Rejection::CheckoutAlreadyStarted { order: order_id })
+            }
+            OrderStatus::Open => {
                 let started = CheckoutStarted {
                     order_id,
                     processor: self.processor.clone(),
@@ -37,9 +42,6 @@ impl StartCheckout {
                 };
                 draft.record(StreamId::Account(account.id), started)
             }
-            OrderStatus::Checkout(_) => Err(Rejection::CheckoutAlreadyStarted { order: order_id }),
-            OrderStatus::Paid => Err(Rejection::OrderAlreadyPaid { order: order_id }),
-            OrderStatus::Cancelled => Err(Rejection::OrderNotOpen { order: order_id }),
         }
     }
 }

@@ -1,0 +1,567 @@
+//! The appender: one task that turns what waits in the queue into one transaction.
+//!
+//! ```text
+//! read the states that are missing ─ lock and read the head ─ learn what others appended
+//!   ─ decide each command on the world that the ones before it left ─ insert ─ commit ─ answer
+//! ```
+//! The world is a value: a rejection, a failed transaction or a lost database goes back to the one
+//! before, and nothing has to be undone.
+
+use std::{
+    any::Any,
+    collections::{BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    StoreError,
+    append::{self, Appendix, NewKey, UsedKey},
+    connect::connect,
+    ledger::{Batch, IdempotencyKey, Options, Request, SubmitError},
+    read::{self, Head},
+};
+use crate::{
+    draft::Draft,
+    envelope::{Recorded, StreamId},
+    ids::AccountId,
+    merkle::Hash,
+    world::World,
+};
+
+/// A look at the world, by a caller whose type is its own affair.
+type Look = Box<dyn FnOnce(&World) -> Box<dyn Any + Send> + Send>;
+
+/// What waits in the queue.
+pub(super) enum Job {
+    /// A command.
+    Command {
+        /// What is asked.
+        request: Box<Request>,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Outcome, SubmitError>>,
+    },
+    /// A look at the newest state.
+    Look {
+        /// The account that must be in it.
+        account: Option<AccountId>,
+        /// What to do with it.
+        look: Look,
+        /// Where the result goes.
+        answer: oneshot::Sender<Result<Box<dyn Any + Send>, SubmitError>>,
+    },
+    /// Send every batch there from now on.
+    Follow(mpsc::Sender<Batch>),
+}
+
+/// What became of an accepted command.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// It appended these.
+    Appended(Vec<Arc<Recorded>>),
+    /// An earlier request with the same key appended these.
+    Replayed {
+        /// The first position.
+        first: i64,
+        /// The last position.
+        last: i64,
+    },
+}
+
+/// Why a transaction came to nothing.
+enum Failure {
+    /// It was never committed, for a reason that may pass.
+    NotCommitted(StoreError),
+    /// It was never committed, and the data of some command in it is why.
+    Data(StoreError),
+    /// The commit was sent and its answer lost.
+    InDoubt(Box<Decided>),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Database(sqlx::Error::Database(refusal))
+                if refusal.code().is_some_and(|code| is_data_error(&code)) =>
+            {
+                Self::Data(error)
+            }
+            StoreError::Database(_)
+            | StoreError::Undecodable { .. }
+            | StoreError::History { .. }
+            | StoreError::NotMigrated
+            | StoreError::DamagedHead(_)
+            | StoreError::Copy(_)
+            | StoreError::Unsuitable(_)
+            | StoreError::ClockAhead { .. } => Self::NotCommitted(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+/// Classes 22 (data exception) and 23 (integrity constraint): the same data fails again.
+fn is_data_error(code: &str) -> bool {
+    code.starts_with("22") || code.starts_with("23")
+}
+
+/// A batch of commands, decided and numbered, before or after its transaction.
+#[derive(Default)]
+struct Decided {
+    events: Vec<Arc<Recorded>>,
+    answers: Vec<Option<Result<Outcome, SubmitError>>>,
+    // (index of the request, first position, last position)
+    keyed: Vec<(usize, i64, i64)>,
+    world: World,
+    head: Option<Head>,
+    first_leaf: Hash,
+    last_leaf: Hash,
+}
+
+/// One command of the batch.
+struct Pending {
+    request: Box<Request>,
+    answer: oneshot::Sender<Result<Outcome, SubmitError>>,
+}
+
+pub(super) struct Appender {
+    connect: PgConnectOptions,
+    connection: Option<PgConnection>,
+    options: Options,
+    world: World,
+    // The position up to which `world` is true.
+    position: i64,
+    announce: watch::Sender<i64>,
+    followers: Vec<mpsc::Sender<Batch>>,
+}
+
+impl Appender {
+    pub(super) async fn start(
+        connect_options: PgConnectOptions,
+        options: Options,
+        announce: watch::Sender<i64>,
+    ) -> Result<Self, StoreError> {
+        let mut connection = connect(&connect_options).await?;
+        // The head first: whatever is appended in between is met again and known by its version.
+        let head = read::head(&mut connection).await?;
+        let mut world = World::default();
+        world.numbers = head.numbers;
+        for recorded in read::shared_streams(&mut connection).await? {
+            take_in(&mut world, &recorded)?;
+        }
+        Ok(Self {
+            connect: connect_options,
+            connection: Some(connection),
+            options,
+            world,
+            position: head.position,
+            announce,
+            followers: Vec::new(),
+        })
+    }
+
+    /// Works until the last handle is gone.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(self.options.batch);
+        while queue.recv_many(&mut jobs, self.options.batch).await > 0 {
+            let (commands, looks) = self.sort(jobs.drain(..));
+            if !commands.is_empty() {
+                self.settle(commands).await;
+            }
+            for (account, look, answer) in looks {
+                let seen = self.look(account, look).await;
+                // A caller that went away needs no answer.
+                let _ = answer.send(seen);
+            }
+        }
+        if let Some(connection) = self.connection {
+            let _ = connection.close().await;
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "two lists of what the queue held")]
+    fn sort(
+        &mut self,
+        jobs: impl Iterator<Item = Job>,
+    ) -> (
+        Vec<Pending>,
+        Vec<(Option<AccountId>, Look, oneshot::Sender<Result<Box<dyn Any + Send>, SubmitError>>)>,
+    ) {
+        let (mut commands, mut looks) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Command { request, answer } => commands.push(Pending { request, answer }),
+                Job::Look { account, look, answer } => looks.push((account, look, answer)),
+                Job::Follow(follower) => self.followers.push(follower),
+            }
+        }
+        (commands, looks)
+    }
+
+    /// Sees a batch through to its answers, whatever the database does meanwhile.
+    async fn settle(&mut self, mut batch: Vec<Pending>) {
+        let deadline = Instant::now() + self.options.patience;
+        loop {
+            let failure = match self.attempt(&mut batch).await {
+                Ok(decided) => return self.finish(batch, decided).await,
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::InDoubt(decided) => match self.find_out(&decided, deadline).await {
+                    Some(true) => return self.finish(batch, *decided).await,
+                    Some(false) => tracing::warn!("a commit was lost before it took effect"),
+                    None => return refuse(batch, || SubmitError::OutcomeUnknown),
+                },
+                Failure::Data(error) if batch.len() > 1 => {
+                    tracing::warn!(%error, size = batch.len(), "a batch is tried one by one");
+                    for pending in batch {
+                        Box::pin(self.settle(vec![pending])).await;
+                    }
+                    return;
+                }
+                Failure::Data(error) => {
+                    let text = error_text(&error);
+                    return refuse(batch, || SubmitError::Failed(text.clone()));
+                }
+                Failure::NotCommitted(error) => {
+                    tracing::warn!(error = error_text(&error), "a batch was not committed");
+                    self.connection = None;
+                    if Instant::now() >= deadline {
+                        return refuse(batch, || SubmitError::Unavailable);
+                    }
+                    pause().await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        if self.connection.is_none() {
+            self.connection = Some(connect(&self.connect).await?);
+        }
+        self.connection.as_mut().ok_or(StoreError::DamagedHead("no connection"))
+    }
+
+    /// One transaction for the whole batch.
+    async fn attempt(&mut self, batch: &mut Vec<Pending>) -> Result<Decided, Failure> {
+        let accounts = batch.iter().filter_map(|pending| pending.request.command.account());
+        self.hold(accounts.collect()).await?;
+        let head = self.lock().await?;
+        let used = self.used_keys(batch).await?;
+        let now = head.recorded_at.map_or(self.options.clock.now(), |last| {
+            self.options.clock.now().max(last.plus_micros(1))
+        });
+        let mut decided = decide(&self.world, head.position, now, batch, &used);
+        let (rows, frontier) = append::hashed(decided.events.iter().map(AsRef::as_ref), &head);
+        let (Some((_, first_leaf)), Some((_, last_leaf))) = (rows.first(), rows.last()) else {
+            append::rollback(self.connection().await?).await?;
+            decided.head = Some(head);
+            return Ok(decided);
+        };
+        (decided.first_leaf, decided.last_leaf) = (*first_leaf, *last_leaf);
+        let keys: Vec<_> = decided
+            .keyed
+            .iter()
+            .filter_map(|(index, first_position, last_position)| {
+                let key = batch.get(*index)?.request.key.as_ref()?;
+                Some(NewKey { key, first_position: *first_position, last_position: *last_position })
+            })
+            .collect();
+        let appendix = Appendix {
+            events: &rows,
+            keys: &keys,
+            frontier: &frontier,
+            numbers: &decided.world.numbers,
+        };
+        append::insert(self.connection().await?, &appendix).await?;
+        decided.head = Some(head);
+        if self.options.answer_early {
+            answer_early(batch, &mut decided);
+        }
+        if append::commit(self.connection().await?).await.is_err() {
+            self.connection = None;
+            return Err(Failure::InDoubt(Box::new(decided)));
+        }
+        Ok(decided)
+    }
+
+    /// Brings accounts into the world that are not in it, before anything is locked.
+    async fn hold(&mut self, accounts: BTreeSet<AccountId>) -> Result<(), Failure> {
+        if self.world.accounts_held() > self.options.accounts {
+            self.world.forget_accounts();
+        }
+        let missing: Vec<_> = accounts
+            .into_iter()
+            .filter(|id| self.world.account(*id).is_none())
+            .map(|id| StreamId::Account(id).to_string())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let events = read::streams(self.connection().await?, &missing).await?;
+        for recorded in &events {
+            take_in(&mut self.world, recorded)?;
+        }
+        Ok(())
+    }
+
+    /// Locks the head and brings the world up to it: after this, the world is the truth.
+    async fn lock(&mut self) -> Result<Head, Failure> {
+        const FEW: i64 = 2_000;
+        loop {
+            let position = self.position;
+            let head = append::lock_head(self.connection().await?).await?;
+            let behind = head.position - position;
+            if behind == 0 {
+                return Ok(head);
+            }
+            if behind <= FEW {
+                self.catch_up(head.position).await?;
+                self.world.numbers = head.numbers.clone();
+                return Ok(head);
+            }
+            // So much that nobody should wait for it: read it without the lock, then try again.
+            append::rollback(self.connection().await?).await?;
+            while self.position < head.position {
+                self.catch_up((self.position + FEW).min(head.position)).await?;
+            }
+        }
+    }
+
+    /// Takes in what was appended after the world's position.
+    async fn catch_up(&mut self, until: i64) -> Result<(), Failure> {
+        let position = self.position;
+        let events = read::range(self.connection().await?, position, until, i64::MAX).await?;
+        for recorded in &events {
+            take_in(&mut self.world, recorded)?;
+        }
+        self.position = until;
+        Ok(())
+    }
+
+    async fn used_keys(&mut self, batch: &[Pending]) -> Result<Vec<UsedKey>, Failure> {
+        let keys: Vec<_> =
+            batch.iter().filter_map(|pending| pending.request.key.as_ref()).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(append::used_keys(self.connection().await?, &keys).await?)
+    }
+
+    /// After a lost commit: whether it took effect. Locking the head first waits out a backend
+    /// that is still at it. `None` where the database does not come back in time.
+    async fn find_out(&mut self, decided: &Decided, deadline: Instant) -> Option<bool> {
+        loop {
+            match self.took_effect(decided).await {
+                Ok(effect) => return Some(effect),
+                Err(error) => {
+                    tracing::warn!(error = error_text(&error), "a commit is in doubt");
+                    self.connection = None;
+                }
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            pause().await;
+        }
+    }
+
+    async fn took_effect(&mut self, decided: &Decided) -> Result<bool, StoreError> {
+        let connection = self.connection().await?;
+        append::lock_head(connection).await?;
+        let mut effect = true;
+        let ends = [
+            (decided.events.first(), &decided.first_leaf),
+            (decided.events.last(), &decided.last_leaf),
+        ];
+        for (event, leaf) in ends {
+            let position = event.map_or(0, |event| event.position);
+            effect &= append::carries(connection, position, leaf).await?;
+        }
+        append::rollback(connection).await?;
+        Ok(effect)
+    }
+
+    /// The batch is durable: keep its world, answer, tell the followers.
+    async fn finish(&mut self, batch: Vec<Pending>, decided: Decided) {
+        let last = decided.events.last().map(|event| event.position);
+        if let Some(last) = last {
+            self.world = decided.world;
+            self.position = last;
+        }
+        for (pending, answer) in batch.into_iter().zip(decided.answers) {
+            if let Some(answer) = answer {
+                // A caller that went away needs no answer.
+                let _ = pending.answer.send(answer);
+            }
+        }
+        self.announce.send_replace(self.position);
+        if last.is_none() {
+            return;
+        }
+        let events: Batch = decided.events.into();
+        for follower in &self.followers {
+            // Waiting here is the back-pressure: a follower bounds how far it can fall behind.
+            let _ = follower.send(events.clone()).await;
+        }
+        self.followers.retain(|follower| !follower.is_closed());
+    }
+
+    async fn look(
+        &mut self,
+        account: Option<AccountId>,
+        look: Look,
+    ) -> Result<Box<dyn Any + Send>, SubmitError> {
+        let deadline = Instant::now() + self.options.patience;
+        loop {
+            match self.up_to_date(account).await {
+                Ok(()) => break,
+                Err(Failure::NotCommitted(error) | Failure::Data(error)) => {
+                    tracing::warn!(error = error_text(&error), "a state could not be read");
+                    self.connection = None;
+                }
+                Err(Failure::InDoubt(_)) => {}
+            }
+            if Instant::now() >= deadline {
+                return Err(SubmitError::Unavailable);
+            }
+            pause().await;
+        }
+        let world = &self.world;
+        catch_unwind(AssertUnwindSafe(|| look(world)))
+            .map_err(|_| SubmitError::Failed("looking at the state panicked".to_owned()))
+    }
+
+    /// Brings the world to the newest committed state, without holding anybody up.
+    async fn up_to_date(&mut self, account: Option<AccountId>) -> Result<(), Failure> {
+        self.hold(account.into_iter().collect()).await?;
+        let head = read::head(self.connection().await?).await?;
+        if head.position > self.position {
+            self.catch_up(head.position).await?;
+            self.world.numbers = head.numbers;
+        }
+        Ok(())
+    }
+}
+
+fn take_in(world: &mut World, recorded: &Recorded) -> Result<(), StoreError> {
+    let position = recorded.position;
+    world.apply(recorded).map_err(|source| StoreError::History { position, source })
+}
+
+/// Decides the commands one after another, each on the world that the ones before it left.
+fn decide(
+    world: &World,
+    position: i64,
+    now: crate::Timestamp,
+    batch: &[Pending],
+    used: &[UsedKey],
+) -> Decided {
+    let mut decided = Decided { world: world.clone(), ..Decided::default() };
+    let mut keys: HashMap<(&str, &str), (Hash, i64, i64)> = used
+        .iter()
+        .map(|used| {
+            let name = (used.scope.as_str(), used.key.as_str());
+            (name, (used.fingerprint, used.first_position, used.last_position))
+        })
+        .collect();
+    let mut position = position;
+    for (index, pending) in batch.iter().enumerate() {
+        let request = &pending.request;
+        let key = request.key.as_ref();
+        if let Some(answer) = key.and_then(|key| answer_by_key(&keys, key)) {
+            decided.answers.push(Some(answer));
+            continue;
+        }
+        match decide_one(&decided.world, position, now, request) {
+            Err(refusal) => decided.answers.push(Some(Err(refusal))),
+            Ok((events, world)) => {
+                let (first, last) = (position + 1, position + count(&events));
+                if let Some(key) = key {
+                    keys.insert((&key.scope, &key.key), (key.fingerprint, first, last));
+                    decided.keyed.push((index, first, last));
+                }
+                position = last;
+                decided.world = world;
+                let events: Vec<_> = events.into_iter().map(Arc::new).collect();
+                decided.events.extend(events.iter().cloned());
+                decided.answers.push(Some(Ok(Outcome::Appended(events))));
+            }
+        }
+    }
+    decided
+}
+
+fn count(events: &[Recorded]) -> i64 {
+    i64::try_from(events.len()).unwrap_or(i64::MAX)
+}
+
+fn answer_by_key(
+    keys: &HashMap<(&str, &str), (Hash, i64, i64)>,
+    key: &IdempotencyKey,
+) -> Option<Result<Outcome, SubmitError>> {
+    let (fingerprint, first, last) = *keys.get(&(key.scope.as_str(), key.key.as_str()))?;
+    Some(if fingerprint == key.fingerprint {
+        Ok(Outcome::Replayed { first, last })
+    } else {
+        Err(SubmitError::KeyReused)
+    })
+}
+
+fn decide_one(
+    world: &World,
+    position: i64,
+    now: crate::Timestamp,
+    request: &Request,
+) -> Result<(Vec<Recorded>, World), SubmitError> {
+    if let (Some(expected), Some(account)) = (request.expected_version, request.command.account()) {
+        let actual = world.version(StreamId::Account(account));
+        if actual != expected {
+            return Err(SubmitError::VersionConflict { expected, actual });
+        }
+    }
+    let mut draft = Draft::new(world.clone(), position, now, request.seed, request.origin.clone());
+    // A panic is a fault of one rule: it must not take the other commands down with it.
+    catch_unwind(AssertUnwindSafe(|| request.command.decide(&mut draft)))
+        .map_err(|_| SubmitError::Failed("the decision panicked".to_owned()))??;
+    Ok(draft.finish())
+}
+
+fn answer_early(batch: &mut Vec<Pending>, decided: &mut Decided) {
+    for (pending, answer) in batch.iter_mut().zip(&mut decided.answers) {
+        if let Some(answer) = answer.take() {
+            let sender = std::mem::replace(&mut pending.answer, oneshot::channel().0);
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+fn refuse(batch: Vec<Pending>, error: impl Fn() -> SubmitError) {
+    for pending in batch {
+        let _ = pending.answer.send(Err(error()));
+    }
+}
+
+fn error_text(error: &StoreError) -> String {
+    use std::error::Error;
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// Between two tries at a database that is away.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}

@@ -1,0 +1,10 @@
+-- Refunds: one row per refund, whether it was sent or not.
+create table {table} (
+    key          text primary key,
+    row          json not null,
+    account_id   text generated always as (row->>'account_id') stored,
+    -- text of one width, so that it sorts as the instants do
+    requested_at text collate "C" generated always as (row->>'requested_at') stored
+);
+-- which refunds has this account asked for? (a page of them, oldest or newest first)
+create index on {table} (account_id, requested_at, key);

@@ -1,0 +1,8 @@
+-- Subscriptions: one row per subscription, live or ended.
+create table {table} (
+    key        text primary key,
+    row        json not null,
+    account_id text generated always as (row->>'account_id') stored
+);
+-- which subscriptions has this account had? (a page of them, oldest or newest first)
+create index on {table} (account_id, key);

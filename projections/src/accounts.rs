@@ -1,0 +1,218 @@
+//! Who is this customer to the ledger: currency, particulars, credit, tier? Asked by the billing
+//! page, by the panel on every sign-in (the tier), and by support.
+//!
+//! One row per account.
+
+use daybook_events::{
+    Currency, Event, Money, Recorded, Timestamp,
+    event::{AccountEvent as E, AccountOpened},
+    ids::{AccountId, SubscriptionId},
+    personal::Personal,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::projection::{FoldError, Projection};
+
+/// An account as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRow {
+    /// The position of the last event that touched the row.
+    pub position: i64,
+    /// The account's id.
+    pub account_id: AccountId,
+    /// The panel's own id of the customer, where there is one.
+    pub external_id: Option<String>,
+    /// Everything is billed in it.
+    pub currency: Currency,
+    /// The IANA name of the zone on whose calendar periods are reckoned.
+    pub time_zone: String,
+    /// Whom the next invoice is made out to.
+    pub billing: Personal,
+    /// The instant of its opening.
+    pub opened_at: Timestamp,
+    /// Credit that later invoices use up: what was granted less what was applied.
+    pub credit: Money,
+    /// The portal tier of the live subscription; `null` without one.
+    pub plan_type: Option<String>,
+    /// The live subscription; `null` without one.
+    pub subscription_id: Option<SubscriptionId>,
+    /// The portal tier of the newest subscription, live or ended: a cancellation that is taken
+    /// back gives it again, and the event of that does not repeat it.
+    pub newest_plan_type: Option<String>,
+}
+
+impl AccountRow {
+    fn opened(opened: &AccountOpened, recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            account_id: opened.account_id,
+            external_id: opened.external_id.clone(),
+            currency: opened.currency,
+            time_zone: opened.time_zone.name().to_owned(),
+            billing: opened.billing.clone(),
+            opened_at: recorded.effective_at,
+            credit: Money::zero(opened.currency),
+            plan_type: None,
+            subscription_id: None,
+            newest_plan_type: None,
+        }
+    }
+
+    fn after(mut self, event: &E, recorded: &Recorded) -> Result<Self, FoldError> {
+        match event {
+            E::BillingDetailsRevised(revised) => self.billing = revised.billing.clone(),
+            E::CreditGranted(granted) => self.credit = self.credit.plus(granted.amount)?,
+            E::CreditApplied(applied) => self.credit = self.credit.minus(applied.amount)?,
+            E::SubscriptionActivated(activated) => {
+                self.holds(activated.subscription_id, Some(activated.plan.plan_type.clone()));
+            }
+            E::PlanChanged(changed) => {
+                self.holds(changed.subscription_id, Some(changed.to.plan_type.clone()));
+            }
+            E::SubscriptionResumed(resumed) => {
+                let tier = self.newest_plan_type.clone();
+                self.holds(resumed.subscription_id, tier);
+            }
+            E::SubscriptionEnded(_) => (self.subscription_id, self.plan_type) = (None, None),
+            E::AccountOpened(_)
+            | E::OrderPlaced(_)
+            | E::OrderCancelled(_)
+            | E::CheckoutStarted(_)
+            | E::PaymentCaptured(_)
+            | E::CancellationScheduled(_)
+            | E::SubscriptionRenewed(_)
+            | E::LimitsCustomised(_)
+            | E::InvoiceIssued(_)
+            | E::InvoicePaid(_)
+            | E::CreditNoteIssued(_)
+            | E::RefundRequested(_)
+            | E::RefundProcessed(_)
+            | E::RefundFailed(_) => return Ok(self),
+        }
+        Ok(Self { position: recorded.position, ..self })
+    }
+
+    fn holds(&mut self, subscription_id: SubscriptionId, tier: Option<String>) {
+        self.subscription_id = Some(subscription_id);
+        self.plan_type.clone_from(&tier);
+        self.newest_plan_type = tier;
+    }
+}
+
+/// Whether an event changes what the row says of its account.
+fn touches(event: &E) -> bool {
+    match event {
+        E::AccountOpened(_)
+        | E::BillingDetailsRevised(_)
+        | E::SubscriptionActivated(_)
+        | E::PlanChanged(_)
+        | E::SubscriptionResumed(_)
+        | E::SubscriptionEnded(_)
+        | E::CreditGranted(_)
+        | E::CreditApplied(_) => true,
+        E::OrderPlaced(_)
+        | E::OrderCancelled(_)
+        | E::CheckoutStarted(_)
+        | E::PaymentCaptured(_)
+        | E::CancellationScheduled(_)
+        | E::SubscriptionRenewed(_)
+        | E::LimitsCustomised(_)
+        | E::InvoiceIssued(_)
+        | E::InvoicePaid(_)
+        | E::CreditNoteIssued(_)
+        | E::RefundRequested(_)
+        | E::RefundProcessed(_)
+        | E::RefundFailed(_) => false,
+    }
+}
+
+/// The projection of every account.
+#[derive(Debug)]
+pub struct Accounts;
+
+impl Projection for Accounts {
+    type Row = AccountRow;
+
+    const NAME: &'static str = "accounts";
+    const TABLE: &'static str = include_str!("../../migrations/projections/accounts.sql");
+
+    fn keys(recorded: &Recorded) -> Vec<String> {
+        match &recorded.event {
+            Event::Account(event) if touches(event) => {
+                recorded.account().iter().map(ToString::to_string).collect()
+            }
+            Event::Account(_) | Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+        }
+    }
+
+    fn fold(
+        key: &str,
+        row: Option<AccountRow>,
+        recorded: &Recorded,
+    ) -> Result<Option<AccountRow>, FoldError> {
+        match &recorded.event {
+            Event::Account(E::AccountOpened(opened)) => {
+                Ok(Some(AccountRow::opened(opened, recorded)))
+            }
+            Event::Account(event) => {
+                let row = row.ok_or_else(|| FoldError::missing(recorded, key))?;
+                row.after(event, recorded).map(Some)
+            }
+            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_events::{commands::ReviseBillingDetails, testing::*};
+
+    use super::*;
+    use crate::testing::fold_one;
+
+    #[test]
+    fn an_opened_account_has_no_credit_and_no_tier() {
+        let row = fold_one::<Accounts>(given_account().events());
+        assert_eq!(row.account_id, account_id());
+        assert_eq!((row.currency, row.time_zone.as_str()), (Currency::USD, "UTC"));
+        assert_eq!(row.credit, usd("0"));
+        assert_eq!((row.plan_type, row.subscription_id), (None, None));
+    }
+
+    #[test]
+    fn a_live_subscription_gives_its_tier_and_an_ended_one_none() {
+        let given = given_subscribed("pro");
+        let row = fold_one::<Accounts>(given.events());
+        assert_eq!(row.plan_type.as_deref(), Some("paid"));
+        assert_eq!(row.subscription_id, given.account().live().map(|live| live.id));
+        let row = fold_one::<Accounts>(given.and(cancel(false)).events());
+        assert_eq!((row.plan_type, row.subscription_id), (None, None));
+    }
+
+    #[test]
+    fn a_cancellation_that_is_taken_back_gives_the_tier_again() {
+        let given = given_subscribed("pro").and(cancel(false)).and(resume());
+        let row = fold_one::<Accounts>(given.events());
+        assert_eq!(row.plan_type.as_deref(), Some("paid"));
+        assert_eq!(row.subscription_id, given.account().live().map(|live| live.id));
+    }
+
+    #[test]
+    fn credit_is_what_the_rules_say_it_is() {
+        let given = given_subscribed("pro").at("2026-05-16T12:00:00Z").and(change_plan("starter"));
+        let row = fold_one::<Accounts>(given.events());
+        assert!(row.credit.is_positive());
+        assert_eq!(row.credit, given.account().credit);
+        let renewed = given.at("2026-06-01T00:00:00Z").and(settle_due());
+        assert_eq!(fold_one::<Accounts>(renewed.events()).credit, renewed.account().credit);
+    }
+
+    #[test]
+    fn revised_particulars_replace_the_old_ones() {
+        let (account_id, billing) = (account_id(), personal("Grace Hopper"));
+        let revise = ReviseBillingDetails { account_id, billing: billing.clone() };
+        let given = given_account().and(revise);
+        assert_eq!(fold_one::<Accounts>(given.events()).billing, billing);
+    }
+}

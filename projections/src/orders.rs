@@ -1,0 +1,271 @@
+//! What did somebody ask to pay, and how far has it come? Asked by the billing page, by the
+//! checkout, by a processor's webhook (which knows its own id only), and by support.
+//!
+//! One row per order. An order that was cancelled and paid nevertheless is `paid` and keeps
+//! `cancelled_at`: its money became credit.
+
+use daybook_events::{
+    Event, Money, Recorded, Timestamp,
+    event::{AccountEvent as E, HeldPlan, OrderCancelReason, OrderPlaced, OrderPurpose},
+    ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::projection::{FoldError, Projection};
+
+/// How far an order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Nobody can pay it yet.
+    Pending,
+    /// A processor waits for the payment.
+    AwaitingPayment,
+    /// Paid, or fulfilled with nothing to pay.
+    Paid,
+    /// Not wanted any more.
+    Cancelled,
+}
+
+/// An order as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderRow {
+    /// The position of the last event that touched the row.
+    pub position: i64,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// The order's id.
+    pub order_id: OrderId,
+    /// Its number, decimal digits.
+    pub number: String,
+    /// What it brings about once it is paid.
+    pub purpose: OrderPurpose,
+    /// The plan that it pays for.
+    pub plan: HeldPlan,
+    /// How much it asks.
+    pub amount: Money,
+    /// How far it has come.
+    pub status: OrderStatus,
+    /// The instant at which it was placed.
+    pub placed_at: Timestamp,
+    /// The processor that was asked; `null` before checkout.
+    pub processor: Option<String>,
+    /// That processor's id of the order; `null` before checkout.
+    pub processor_order_id: Option<String>,
+    /// The instant since which the processor waits; `null` before checkout.
+    pub checkout_started_at: Option<Timestamp>,
+    /// The instant at which it was paid or, with nothing to pay, fulfilled; `null` before.
+    pub paid_at: Option<Timestamp>,
+    /// The instant at which it was cancelled; `null` where it never was.
+    pub cancelled_at: Option<Timestamp>,
+    /// Why it was cancelled; `null` where it never was.
+    pub cancel_reason: Option<OrderCancelReason>,
+    /// The payment that paid it; `null` before, and with nothing to pay.
+    pub payment_id: Option<PaymentId>,
+    /// The invoice that it is to pay, or that it brought about; `null` while there is none.
+    pub invoice_id: Option<InvoiceId>,
+    /// The subscription that it brought about; `null` where it brought about none.
+    pub subscription_id: Option<SubscriptionId>,
+}
+
+impl OrderRow {
+    fn placed(placed: &OrderPlaced, account_id: AccountId, recorded: &Recorded) -> Self {
+        let invoice_id = match placed.purpose {
+            OrderPurpose::Subscribe => None,
+            OrderPurpose::PayInvoice { invoice_id, .. } => Some(invoice_id),
+        };
+        Self {
+            position: recorded.position,
+            account_id,
+            order_id: placed.order_id,
+            number: recorded.number.clone().unwrap_or_default(),
+            purpose: placed.purpose.clone(),
+            plan: placed.plan.clone(),
+            amount: placed.amount,
+            status: OrderStatus::Pending,
+            placed_at: recorded.effective_at,
+            processor: None,
+            processor_order_id: None,
+            checkout_started_at: None,
+            paid_at: None,
+            cancelled_at: None,
+            cancel_reason: None,
+            payment_id: None,
+            invoice_id,
+            subscription_id: None,
+        }
+    }
+
+    fn after(mut self, event: &E, recorded: &Recorded) -> Self {
+        let at = recorded.effective_at;
+        match event {
+            E::OrderCancelled(cancelled) => {
+                self.status = OrderStatus::Cancelled;
+                self.cancelled_at = Some(at);
+                self.cancel_reason = Some(cancelled.reason);
+            }
+            E::CheckoutStarted(started) => {
+                self.status = OrderStatus::AwaitingPayment;
+                self.processor = Some(started.processor.clone());
+                self.processor_order_id = Some(started.processor_order_id.clone());
+                self.checkout_started_at = Some(at);
+            }
+            E::PaymentCaptured(captured) => {
+                self.status = OrderStatus::Paid;
+                self.paid_at = Some(at);
+                self.payment_id = Some(captured.payment_id);
+            }
+            E::SubscriptionActivated(activated) => {
+                // With nothing to pay there is no payment before it.
+                self.status = OrderStatus::Paid;
+                self.paid_at = self.paid_at.or(Some(at));
+                self.subscription_id = Some(activated.subscription_id);
+            }
+            E::InvoiceIssued(issued) => self.invoice_id = Some(issued.invoice_id),
+            E::AccountOpened(_)
+            | E::BillingDetailsRevised(_)
+            | E::OrderPlaced(_)
+            | E::PlanChanged(_)
+            | E::CancellationScheduled(_)
+            | E::SubscriptionResumed(_)
+            | E::SubscriptionRenewed(_)
+            | E::SubscriptionEnded(_)
+            | E::LimitsCustomised(_)
+            | E::InvoicePaid(_)
+            | E::CreditNoteIssued(_)
+            | E::CreditGranted(_)
+            | E::CreditApplied(_)
+            | E::RefundRequested(_)
+            | E::RefundProcessed(_)
+            | E::RefundFailed(_) => return self,
+        }
+        Self { position: recorded.position, ..self }
+    }
+}
+
+/// The order whose row an event changes.
+fn order_of(event: &E) -> Option<OrderId> {
+    match event {
+        E::OrderPlaced(placed) => Some(placed.order_id),
+        E::OrderCancelled(cancelled) => Some(cancelled.order_id),
+        E::CheckoutStarted(started) => Some(started.order_id),
+        E::PaymentCaptured(captured) => Some(captured.order_id),
+        E::SubscriptionActivated(activated) => Some(activated.order_id),
+        E::InvoiceIssued(issued) => issued.order_id,
+        E::AccountOpened(_)
+        | E::BillingDetailsRevised(_)
+        | E::PlanChanged(_)
+        | E::CancellationScheduled(_)
+        | E::SubscriptionResumed(_)
+        | E::SubscriptionRenewed(_)
+        | E::SubscriptionEnded(_)
+        | E::LimitsCustomised(_)
+        | E::InvoicePaid(_)
+        | E::CreditNoteIssued(_)
+        | E::CreditGranted(_)
+        | E::CreditApplied(_)
+        | E::RefundRequested(_)
+        | E::RefundProcessed(_)
+        | E::RefundFailed(_) => None,
+    }
+}
+
+/// The projection of every order.
+#[derive(Debug)]
+pub struct Orders;
+
+impl Projection for Orders {
+    type Row = OrderRow;
+
+    const NAME: &'static str = "orders";
+    const TABLE: &'static str = include_str!("../../migrations/projections/orders.sql");
+
+    fn keys(recorded: &Recorded) -> Vec<String> {
+        match &recorded.event {
+            Event::Account(event) => order_of(event).iter().map(ToString::to_string).collect(),
+            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+        }
+    }
+
+    fn fold(
+        key: &str,
+        row: Option<OrderRow>,
+        recorded: &Recorded,
+    ) -> Result<Option<OrderRow>, FoldError> {
+        let missing = || FoldError::missing(recorded, key);
+        match &recorded.event {
+            Event::Account(E::OrderPlaced(placed)) => {
+                let account_id = recorded.account().ok_or_else(missing)?;
+                Ok(Some(OrderRow::placed(placed, account_id, recorded)))
+            }
+            Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
+            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_events::testing::*;
+
+    use super::*;
+    use crate::testing::{fold_all, fold_one};
+
+    fn newest(events: &[Recorded]) -> OrderRow {
+        let rows = fold_all::<Orders>(events).into_values();
+        rows.max_by_key(|row| row.number.parse::<u64>().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_order_goes_from_pending_over_checkout_to_paid() {
+        let given = given_account().and(place_order());
+        let row = fold_one::<Orders>(given.events());
+        assert_eq!((row.status, row.number.as_str()), (OrderStatus::Pending, "1"));
+        assert_eq!((row.amount, row.account_id), (usd("15"), account_id()));
+
+        let given = given.clone().and(given.start_checkout("order_1"));
+        let row = fold_one::<Orders>(given.events());
+        assert_eq!(row.status, OrderStatus::AwaitingPayment);
+        assert_eq!(row.processor.as_deref(), Some("sandbox"));
+        assert_eq!(row.processor_order_id.as_deref(), Some("order_1"));
+
+        let given = given.and(confirm("order_1", "pay_1"));
+        let row = fold_one::<Orders>(given.events());
+        let account = given.account();
+        assert_eq!(row.status, OrderStatus::Paid);
+        assert_eq!(row.payment_id, account.payments.iter().next().map(|p| p.captured.payment_id));
+        assert_eq!(row.invoice_id, account.invoices.iter().next().map(|invoice| invoice.id));
+        assert_eq!(row.subscription_id, account.live().map(|live| live.id));
+    }
+
+    #[test]
+    fn an_order_with_nothing_to_pay_is_paid_by_its_subscription() {
+        let row = fold_one::<Orders>(given_subscribed("free").events());
+        assert_eq!((row.status, row.payment_id), (OrderStatus::Paid, None));
+        assert_eq!(row.paid_at, Some(row.placed_at));
+        assert!(row.subscription_id.is_some() && row.invoice_id.is_some());
+    }
+
+    #[test]
+    fn an_order_for_an_invoice_names_it() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        let row = newest(given.events());
+        let open = given.account().invoices.iter().find(|invoice| invoice.is_open()).unwrap().id;
+        assert_eq!((row.status, row.invoice_id), (OrderStatus::Pending, Some(open)));
+    }
+
+    #[test]
+    fn a_payment_for_a_cancelled_order_makes_it_paid() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        let given = given.clone().and(given.start_checkout("order_2")).and(cancel(false));
+        let row = newest(given.events());
+        assert_eq!(row.status, OrderStatus::Cancelled);
+        assert_eq!(row.cancel_reason, Some(OrderCancelReason::SubscriptionEnded));
+
+        let row = newest(given.and(confirm("order_2", "pay_2")).events());
+        assert_eq!(row.status, OrderStatus::Paid);
+        assert_eq!(row.processor.as_deref(), Some("sandbox"));
+        assert!(row.cancelled_at.is_some() && row.paid_at.is_some() && row.payment_id.is_some());
+    }
+}

@@ -1,0 +1,103 @@
+//! Rebuild: the log read once by binary COPY, folded in memory, copied into fresh tables, and
+//! swapped in by one short transaction, while readers go on with the old ones.
+
+use std::sync::Arc;
+
+use daybook_events::store::{self, LogCopy};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::{
+    EngineError, live,
+    tables::{self, Checkpoint},
+    view::View,
+};
+
+/// What a rebuild did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// How many events were folded.
+    pub events: i64,
+    /// How many rows there are now.
+    pub rows: u64,
+}
+
+/// Makes the rows of some projections anew. `progress` hears how many events have been folded, of
+/// how many.
+///
+/// # Errors
+/// A database that cannot be reached, or an event that cannot be read or taken in.
+pub async fn rebuild(
+    pool: &PgPool,
+    mut views: Vec<Box<dyn View>>,
+    progress: &mut (dyn FnMut(i64, i64) + Send),
+) -> Result<Rebuilt, EngineError> {
+    let mut connection = pool.acquire().await?.detach();
+    let until = store::head(&mut connection).await?.position;
+    fold_all(&mut connection, &mut views, until, progress).await?;
+    let mut rebuilt = Rebuilt { events: until, rows: 0 };
+    for mut view in views {
+        rebuilt.rows += replace(&mut connection, view.as_mut(), until).await?;
+    }
+    connection.close().await?;
+    Ok(rebuilt)
+}
+
+/// Folds the whole log into views in memory.
+pub(crate) async fn fold_all(
+    connection: &mut PgConnection,
+    views: &mut [Box<dyn View>],
+    until: i64,
+    progress: &mut (dyn FnMut(i64, i64) + Send),
+) -> Result<(), EngineError> {
+    let mut copy = LogCopy::start(connection, 0, until).await?;
+    let mut folded = 0;
+    while let Some(rows) = copy.next().await? {
+        for (stored, _) in rows {
+            let position = stored.position;
+            let recorded = stored
+                .decode()
+                .map_err(|source| store::StoreError::Undecodable { position, source })?;
+            for view in &mut *views {
+                let projection = view.name();
+                view.fold(&recorded).map_err(|source| EngineError::Fold {
+                    projection,
+                    position,
+                    source,
+                })?;
+            }
+            folded = position;
+        }
+        progress(folded, until);
+    }
+    Ok(())
+}
+
+/// Copies a view's rows into a fresh table, then swaps it in, with what came meanwhile.
+async fn replace(
+    connection: &mut PgConnection,
+    view: &mut dyn View,
+    until: i64,
+) -> Result<u64, EngineError> {
+    let name = view.name();
+    let fresh = format!("{name}_rebuilt");
+    tables::discard(connection, &fresh).await?;
+    tables::create(connection, view, &fresh).await?;
+    let rows = tables::copy_in(connection, &fresh, view).await?;
+
+    let mut transaction = connection.begin().await?;
+    let connection = &mut *transaction;
+    let checkpoints = tables::lock_checkpoints(connection).await?;
+    let live = checkpoints.iter().find(|checkpoint| checkpoint.projection == name);
+    let position = live.map_or(until, |checkpoint| checkpoint.position.max(until));
+    tables::swap(connection, name, &fresh).await?;
+    let missed = store::range(&mut *connection, until, position, i64::MAX).await?;
+    let missed: Vec<_> = missed.into_iter().map(Arc::new).collect();
+    // The rows in memory are those of the copied table: only later events change any.
+    view.take_changes();
+    live::fold_into(connection, view, missed.iter()).await?;
+    let projection = name.to_owned();
+    let definition = tables::definition(view);
+    tables::set_checkpoint(connection, &Checkpoint { projection, position, definition }).await?;
+    transaction.commit().await?;
+    Ok(rows)
+}

@@ -1,0 +1,236 @@
+//! What goes back to customers, why, and has it arrived? Asked by the billing page, by support
+//! when a processor refused, and by finance.
+//!
+//! One row per refund. A failed one may still succeed when it is tried again; then nothing of the
+//! failure is left in the row.
+
+use daybook_events::{
+    Event, Money, Recorded, Timestamp,
+    event::{AccountEvent as E, RefundRequested},
+    ids::{AccountId, PaymentId, RefundId},
+    refund_policy::Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::projection::{FoldError, Projection};
+
+/// How far a refund has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    /// Reserved; the processor's answer is not known.
+    Requested,
+    /// Sent back.
+    Processed,
+    /// Refused by the processor; still owed.
+    Failed,
+}
+
+/// A refund as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefundRow {
+    /// The position of the last event that touched the row.
+    pub position: i64,
+    /// Whose money it is.
+    pub account_id: AccountId,
+    /// The refund's id; also the processor's idempotency key.
+    pub refund_id: RefundId,
+    /// The payment that it goes back to.
+    pub payment_id: PaymentId,
+    /// How much goes back.
+    pub amount: Money,
+    /// Why, in the words of whoever asked.
+    pub reason: String,
+    /// What the policy said, and from what.
+    pub verdict: Verdict,
+    /// The processor that is to send it.
+    pub processor: String,
+    /// The processor's id of the payment.
+    pub processor_payment_id: String,
+    /// The processor's id of the refund; `null` until it was sent.
+    pub processor_refund_id: Option<String>,
+    /// How far it has come.
+    pub status: RefundStatus,
+    /// What the processor said when it refused; `null` where it has not.
+    pub failure: Option<String>,
+    /// The instant of the request.
+    pub requested_at: Timestamp,
+    /// The instant of the processor's newest answer; `null` until there is one.
+    pub settled_at: Option<Timestamp>,
+}
+
+impl RefundRow {
+    fn requested(requested: &RefundRequested, account_id: AccountId, recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            account_id,
+            refund_id: requested.refund_id,
+            payment_id: requested.payment_id,
+            amount: requested.amount,
+            reason: requested.reason.clone(),
+            verdict: requested.verdict,
+            processor: requested.processor.clone(),
+            processor_payment_id: requested.processor_payment_id.clone(),
+            processor_refund_id: None,
+            status: RefundStatus::Requested,
+            failure: None,
+            requested_at: recorded.effective_at,
+            settled_at: None,
+        }
+    }
+
+    fn after(mut self, event: &E, recorded: &Recorded) -> Self {
+        match event {
+            E::RefundProcessed(processed) => {
+                self.status = RefundStatus::Processed;
+                self.processor_refund_id = Some(processed.processor_refund_id.clone());
+                self.failure = None;
+            }
+            E::RefundFailed(failed) => {
+                self.status = RefundStatus::Failed;
+                self.failure = Some(failed.reason.clone());
+            }
+            E::AccountOpened(_)
+            | E::BillingDetailsRevised(_)
+            | E::OrderPlaced(_)
+            | E::OrderCancelled(_)
+            | E::CheckoutStarted(_)
+            | E::PaymentCaptured(_)
+            | E::SubscriptionActivated(_)
+            | E::PlanChanged(_)
+            | E::CancellationScheduled(_)
+            | E::SubscriptionResumed(_)
+            | E::SubscriptionRenewed(_)
+            | E::SubscriptionEnded(_)
+            | E::LimitsCustomised(_)
+            | E::InvoiceIssued(_)
+            | E::InvoicePaid(_)
+            | E::CreditNoteIssued(_)
+            | E::CreditGranted(_)
+            | E::CreditApplied(_)
+            | E::RefundRequested(_) => return self,
+        }
+        Self { position: recorded.position, settled_at: Some(recorded.effective_at), ..self }
+    }
+}
+
+/// The refund whose row an event changes.
+fn refund_of(event: &E) -> Option<RefundId> {
+    match event {
+        E::RefundRequested(requested) => Some(requested.refund_id),
+        E::RefundProcessed(processed) => Some(processed.refund_id),
+        E::RefundFailed(failed) => Some(failed.refund_id),
+        E::AccountOpened(_)
+        | E::BillingDetailsRevised(_)
+        | E::OrderPlaced(_)
+        | E::OrderCancelled(_)
+        | E::CheckoutStarted(_)
+        | E::PaymentCaptured(_)
+        | E::SubscriptionActivated(_)
+        | E::PlanChanged(_)
+        | E::CancellationScheduled(_)
+        | E::SubscriptionResumed(_)
+        | E::SubscriptionRenewed(_)
+        | E::SubscriptionEnded(_)
+        | E::LimitsCustomised(_)
+        | E::InvoiceIssued(_)
+        | E::InvoicePaid(_)
+        | E::CreditNoteIssued(_)
+        | E::CreditGranted(_)
+        | E::CreditApplied(_) => None,
+    }
+}
+
+/// The projection of every refund.
+#[derive(Debug)]
+pub struct Refunds;
+
+impl Projection for Refunds {
+    type Row = RefundRow;
+
+    const NAME: &'static str = "refunds";
+    const TABLE: &'static str = include_str!("../../migrations/projections/refunds.sql");
+
+    fn keys(recorded: &Recorded) -> Vec<String> {
+        match &recorded.event {
+            Event::Account(event) => refund_of(event).iter().map(ToString::to_string).collect(),
+            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+        }
+    }
+
+    fn fold(
+        key: &str,
+        row: Option<RefundRow>,
+        recorded: &Recorded,
+    ) -> Result<Option<RefundRow>, FoldError> {
+        let missing = || FoldError::missing(recorded, key);
+        match &recorded.event {
+            Event::Account(E::RefundRequested(requested)) => {
+                let account_id = recorded.account().ok_or_else(missing)?;
+                Ok(Some(RefundRow::requested(requested, account_id, recorded)))
+            }
+            Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
+            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_events::{
+        commands::{RecordRefund, RefundOutcome},
+        refund_policy::Eligibility,
+        testing::*,
+    };
+
+    use super::*;
+    use crate::testing::{fold_all, fold_one};
+
+    fn settled(given: Given, outcome: RefundOutcome) -> Given {
+        let (account_id, refund_id) = (account_id(), given.last_refund());
+        given.and(RecordRefund { account_id, refund_id, outcome })
+    }
+
+    #[test]
+    fn a_requested_refund_keeps_the_verdict_and_waits() {
+        let given = given_subscribed("pro").at("2026-05-16T12:00:00Z").and(refund(None));
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!((row.status, row.amount), (RefundStatus::Requested, usd("7.50")));
+        assert_eq!(row.verdict.eligibility, Eligibility::Prorated);
+        assert_eq!((row.reason.as_str(), row.processor.as_str()), ("customer_request", "sandbox"));
+        assert_eq!((row.account_id, row.settled_at), (account_id(), None));
+    }
+
+    #[test]
+    fn a_processed_refund_has_the_processors_id() {
+        let given = given_subscribed("pro").and(refund(None));
+        let given = settled(given, RefundOutcome::Processed("rfnd_1".into()));
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!(row.status, RefundStatus::Processed);
+        assert_eq!(row.processor_refund_id.as_deref(), Some("rfnd_1"));
+        assert!(row.settled_at.is_some());
+    }
+
+    #[test]
+    fn a_failed_refund_says_why_until_it_succeeds() {
+        let given = given_subscribed("pro").and(refund(None));
+        let given = settled(given, RefundOutcome::Failed("card expired".into()));
+        let row = fold_one::<Refunds>(given.events());
+        let failure = row.failure.as_deref();
+        assert_eq!((row.status, failure), (RefundStatus::Failed, Some("card expired")));
+
+        let given = settled(given, RefundOutcome::Processed("rfnd_1".into()));
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!((row.status, row.failure), (RefundStatus::Processed, None));
+    }
+
+    #[test]
+    fn a_refund_out_of_two_payments_has_two_rows() {
+        let given = given_subscribed("pro").at("2026-05-04T00:00:00Z");
+        let given = given.and(change_plan("enterprise_lite")).and_paid().and(refund(None));
+        let rows = fold_all::<Refunds>(given.events());
+        let amounts = Money::sum(usd("0").currency(), rows.values().map(|row| row.amount));
+        assert_eq!((rows.len(), amounts.unwrap()), (2, given.account().paid_in()));
+    }
+}

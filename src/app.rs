@@ -1,0 +1,197 @@
+//! The composition root: one ledger with its projections and its processor, open in this process.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use data_encoding::HEXLOWER;
+use daybook_events::{
+    Origin,
+    commands::{Command, OpenBook},
+    event::{BookKind, BookOpened},
+    ids::AccountId,
+    personal::Party,
+    store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
+};
+use daybook_projections::{self as projections, EngineError, live};
+use sqlx::PgPool;
+use thiserror::Error;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    config::Opening,
+    processors::{Processor, sandbox::Sandbox},
+};
+
+/// How long a read waits for the projections to show what its caller has written.
+const READ_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a ledger could not be opened.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The projections.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Opening the book.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// Postgres refused.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+/// A ledger that is open in this process.
+#[derive(Debug)]
+pub struct App {
+    /// The log.
+    pub ledger: Ledger,
+    /// Who takes the money.
+    pub processor: Processor,
+    /// The address that links are made of, without a slash at the end.
+    pub public_url: String,
+    progress: watch::Receiver<live::Progress>,
+    // What each account's callers have written: a later read of theirs waits for it.
+    written: Mutex<HashMap<AccountId, i64>>,
+}
+
+impl App {
+    /// Opens a ledger: opens its book where that has not happened, prepares the projections and
+    /// lets them follow.
+    ///
+    /// # Errors
+    /// A database that is not migrated or cannot be reached, a history that cannot be read.
+    pub async fn open(
+        pool: PgPool,
+        options: Options,
+        opening: &Opening,
+        public_url: String,
+    ) -> Result<Self, AppError> {
+        let ledger = open_ledger(pool.clone(), options, opening).await?;
+        let progress = live::follow(&ledger, projections::all()).await?;
+        let kind = ledger.look(None, |world| world.book.kind()).await?;
+        let processor = processor(&pool, kind).await?;
+        let written = Mutex::default();
+        Ok(Self { ledger, processor, public_url, progress, written })
+    }
+
+    /// Lets go of the ledger and waits, bounded, until its tasks have let go of the database.
+    pub async fn close(self: Arc<Self>) {
+        let mut progress = self.progress();
+        drop(self);
+        let gone = async { while progress.changed().await.is_ok() {} };
+        let _ = tokio::time::timeout(READ_PATIENCE, gone).await;
+    }
+
+    /// The pool for reading.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        self.ledger.pool()
+    }
+
+    /// How far the projections have come.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<live::Progress> {
+        self.progress.clone()
+    }
+
+    /// Asks a command, and remembers what its account has written.
+    ///
+    /// # Errors
+    /// Its rejection, or the failure of the machinery.
+    pub async fn submit(&self, request: Request) -> Result<Receipt, SubmitError> {
+        let account = request.command.account();
+        let receipt = self.ledger.submit(request).await?;
+        if let Some(account) = account {
+            self.remember(account, receipt.position());
+        }
+        Ok(receipt)
+    }
+
+    fn remember(&self, account: AccountId, position: i64) {
+        const REMEMBERED: usize = 100_000;
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.len() >= REMEMBERED {
+            // What is forgotten was shown long ago, or will be shown without waiting.
+            written.clear();
+        }
+        written.insert(account, position);
+    }
+
+    /// Waits, bounded, until the projections show what an account has written; `None` waits for
+    /// everything that this process has appended. Tells the position that is shown then.
+    pub async fn settled(&self, account: Option<AccountId>) -> i64 {
+        let wanted = match account {
+            None => *self.ledger.position().borrow(),
+            Some(account) => {
+                let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+                written.get(&account).copied().unwrap_or(0)
+            }
+        };
+        self.reaches(wanted).await;
+        self.progress.borrow().position
+    }
+
+    /// Waits, bounded, until the projections have come to a position; tells whether they have.
+    pub async fn reaches(&self, position: i64) -> bool {
+        let mut progress = self.progress.clone();
+        let arrived = progress.wait_for(|now| now.position >= position || now.halted.is_some());
+        let arrived = tokio::time::timeout(READ_PATIENCE, arrived).await;
+        matches!(arrived, Ok(Ok(now)) if now.position >= position)
+    }
+}
+
+/// Opens a ledger for commands: its book is opened where that has not happened, its projections
+/// are prepared, and nobody follows.
+///
+/// # Errors
+/// A database that is not migrated or cannot be reached, a history that cannot be read.
+pub async fn open_ledger(
+    pool: PgPool,
+    options: Options,
+    opening: &Opening,
+) -> Result<Ledger, AppError> {
+    let ledger = Ledger::open(pool.clone(), options).await?;
+    open_book(&ledger, opening).await?;
+    projections::prepare(&pool).await?;
+    Ok(ledger)
+}
+
+async fn open_book(ledger: &Ledger, opening: &Opening) -> Result<(), SubmitError> {
+    let opened = BookOpened {
+        kind: opening.kind.into(),
+        seller: Party { name: opening.seller.clone(), ..Party::default() },
+        time_zone: opening.time_zone,
+        financial_year_start_month: opening.financial_year_start,
+    };
+    if ledger.look(None, |world| world.book.opened.is_some()).await? {
+        return Ok(());
+    }
+    let command = Command::from(OpenBook { opened });
+    match ledger.submit(Request::new(command, system_origin("start"), Uuid::nil())).await {
+        // Another process was first.
+        Err(SubmitError::Rejected(daybook_events::Rejection::BookAlreadyOpen)) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// The origin of what Daybook does by itself.
+#[must_use]
+pub fn system_origin(via: &str) -> Origin {
+    Origin { actor: "daybook".to_owned(), via: via.to_owned(), ..Origin::default() }
+}
+
+/// A sandbox ledger has the sandbox; a live one never has, since it books no real money.
+async fn processor(pool: &PgPool, kind: Option<BookKind>) -> Result<Processor, sqlx::Error> {
+    if kind != Some(BookKind::Sandbox) {
+        return Ok(Processor::None);
+    }
+    let proposed = HEXLOWER.encode(&rand::random::<[u8; 32]>());
+    let secret = store::setting_or_insert(pool, "sandbox_secret", &proposed).await?;
+    Ok(Processor::Sandbox(Sandbox::new(secret)))
+}

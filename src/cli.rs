@@ -1,0 +1,175 @@
+//! The command line: one subcommand, one file.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 ok, 1 failure,
+//! 2 wrong usage, 3 verification failed.
+
+mod bench;
+mod demo;
+mod key;
+mod migrate;
+mod output;
+mod plan;
+mod rebuild;
+mod replay;
+mod serve;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use daybook_events::store::{self, Ledger, Options};
+use sqlx::PgPool;
+
+pub use self::output::Output;
+use crate::{
+    config::{Opening, Place},
+    database::Database,
+    telemetry,
+};
+
+/// What a command fails with: a text for people, causes included.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Verification found something: scripts can tell it from every other failure.
+pub const VERIFICATION_FAILED: u8 = 3;
+
+/// An event-sourced billing ledger: the book of original entry under a hosting panel.
+#[derive(Debug, Parser)]
+#[command(name = "daybook", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value = "human")]
+    output: Output,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the ledger over HTTP
+    Serve(serve::Serve),
+    /// Fill a sandbox ledger with a year of believable history, then serve it
+    Demo(demo::Demo),
+    /// Set a database up, or bring it up to date
+    Migrate(migrate::Migrate),
+    /// Import or list plans
+    #[command(subcommand)]
+    Plan(plan::Plan),
+    /// Make, list or revoke API keys
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Show what happened: a stream, an account, or a range of positions
+    Replay(replay::Replay),
+    /// Check every hash, the order, and every projection, row by row
+    Verify(verify::Verify),
+    /// Make projections anew from the log, while readers go on
+    Rebuild(rebuild::Rebuild),
+    /// Measure appends and replay on this machine, beside bare Postgres
+    Bench(bench::Bench),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::complain(error.as_ref());
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    telemetry::start(level);
+    let (place, output) = (cli.place, cli.output);
+    match cli.command {
+        Command::Serve(command) => command.run(&place).await,
+        Command::Demo(command) => command.run(place, output).await,
+        Command::Migrate(command) => command.run(&place, output).await,
+        Command::Plan(command) => command.run(&place, output).await,
+        Command::Key(command) => command.run(&place, output).await,
+        Command::Replay(command) => command.run(&place, output).await,
+        Command::Verify(command) => command.run(&place, output).await,
+        Command::Rebuild(command) => command.run(&place, output).await,
+        Command::Bench(command) => command.run(output).await,
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "daybook", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A database that a command works on and leaves again, whatever comes of it.
+async fn with_pool<T>(
+    place: &Place,
+    work: impl AsyncFnOnce(PgPool) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let database = Database::open(place).await?;
+    let outcome = match database.pool(4).await {
+        Ok(pool) => {
+            let outcome = work(pool.clone()).await;
+            pool.close().await;
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    };
+    let closed = database.close().await;
+    let outcome = outcome?;
+    closed?;
+    Ok(outcome)
+}
+
+/// As [`with_pool`], refusing a database that has no ledger yet.
+async fn with_ledger_pool<T>(
+    place: &Place,
+    work: impl AsyncFnOnce(PgPool) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with_pool(place, async |pool| {
+        if !store::is_migrated(&pool).await? {
+            return Err(store::StoreError::NotMigrated.into());
+        }
+        work(pool).await
+    })
+    .await
+}
+
+/// As [`with_pool`], with the ledger open for commands and its projections prepared.
+async fn with_ledger<T>(
+    place: &Place,
+    opening: &Opening,
+    work: impl AsyncFnOnce(Ledger) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with_pool(place, async |pool| {
+        let ledger = crate::app::open_ledger(pool, options(), opening).await?;
+        work(ledger).await
+    })
+    .await
+}
+
+/// How this process runs a ledger.
+fn options() -> Options {
+    let accept_clock = std::env::var("DAYBOOK_ACCEPT_CLOCK").is_ok_and(|value| value == "1");
+    let mut options = Options::default();
+    options.accept_clock = accept_clock;
+    options
+}
+
+/// A file's text, or an error that names the file.
+fn read_file(path: &PathBuf) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}

@@ -1,0 +1,101 @@
+//! `daybook serve`: the ledger over HTTP, until it is asked to stop.
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Args;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{Failure, options};
+use crate::{
+    app::App,
+    config::{Opening, Place, Serving},
+    database::Database,
+    http::{
+        self,
+        server::{self, Limits},
+    },
+    local_postgres::ServerLock,
+};
+
+/// Serve the ledger over HTTP.
+///
+/// Without DATABASE_URL it runs a private Postgres under the data directory and stops it at the
+/// end. Ctrl-C or SIGTERM stops: open requests get 25 seconds to finish.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    serving: Serving,
+    #[command(flatten)]
+    opening: Opening,
+}
+
+impl Serve {
+    pub(super) async fn run(self, place: &Place) -> Result<ExitCode, Failure> {
+        // Before anything slow: a busy port or a second server is said at once.
+        let listener = server::bind(&self.serving.listen).await?;
+        let _lock = lock(place)?;
+        let database = Database::open(place).await?;
+        let served = match database.pool(10).await {
+            Ok(pool) => {
+                let served = async {
+                    let url = public_url(&self.serving, &listener)?;
+                    let app = App::open(pool.clone(), options(), &self.opening, url).await?;
+                    serve(listener, Arc::new(app), &self.serving).await
+                }
+                .await;
+                pool.close().await;
+                served
+            }
+            Err(error) => Err(error.into()),
+        };
+        let closed = database.close().await;
+        served?;
+        closed?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// One server per data directory; an operator's database may have several.
+pub(super) fn lock(place: &Place) -> Result<Option<ServerLock>, Failure> {
+    if place.database_url.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(ServerLock::acquire(&place.data_dir())?))
+}
+
+/// The address that links are made of.
+pub(super) fn public_url(serving: &Serving, listener: &TcpListener) -> Result<String, Failure> {
+    let own = format!("http://{}", listener.local_addr()?);
+    let url = serving.public_url.clone().unwrap_or(own);
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    serving: &Serving,
+) -> Result<(), Failure> {
+    let limits = Limits { connections: serving.connections, ..Limits::default() };
+    let address = listener.local_addr()?;
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+    };
+    tracing::info!(%address, "serving");
+    let filter = http::filter(app.clone(), limits);
+    let stopped = server::serve(listener, filter, limits, stop).await;
+    app.close().await;
+    if stopped.open > 0 {
+        tracing::warn!(open = stopped.open, "connections were cut at the deadline");
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Configuration: flags and environment variables, read once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use daybook_events::event::BookKind;
+
+use crate::local_postgres;
+
+/// Where the ledger is; understood by every command.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Directory of the private Postgres and its log, used where no database URL is given
+    #[arg(long, env = "DAYBOOK_DATA_DIR", global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Postgres of the ledger (15 or later), as the serving role; without it Daybook runs its own
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// The same database as the role that owns the log; used by `migrate` alone
+    #[arg(
+        long,
+        env = "DAYBOOK_OWNER_URL",
+        global = true,
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub owner_url: Option<String>,
+}
+
+impl Place {
+    /// The data directory: as given, or the usual place of this system.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(local_postgres::default_data_dir)
+    }
+}
+
+/// Whether real money moves; decided with the first event, for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Real customers and real money
+    Live,
+    /// For trying out: offers the sandbox processor
+    Sandbox,
+}
+
+impl From<Kind> for BookKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Live => Self::Live,
+            Kind::Sandbox => Self::Sandbox,
+        }
+    }
+}
+
+/// What the book is opened with, where it is not open yet.
+#[derive(Debug, Clone, Args)]
+pub struct Opening {
+    /// Whether the new ledger is for real money; it cannot be changed later
+    #[arg(long, env = "DAYBOOK_KIND", value_enum, default_value = "sandbox")]
+    pub kind: Kind,
+
+    /// The seller's name on documents of a new ledger
+    #[arg(long, env = "COMPANY_NAME", default_value = "Example Hosting", value_name = "NAME")]
+    pub seller: String,
+
+    /// The seller's time zone in a new ledger: document series and posting days are reckoned in it
+    #[arg(long, env = "DAYBOOK_TIME_ZONE", default_value = "UTC", value_name = "ZONE")]
+    pub time_zone: chrono_tz::Tz,
+
+    /// The month in which the seller's financial year begins in a new ledger, 1 to 12
+    #[arg(long, env = "DAYBOOK_FINANCIAL_YEAR_START", default_value_t = 1, value_name = "MONTH",
+          value_parser = clap::value_parser!(u32).range(1..=12))]
+    pub financial_year_start: u32,
+}
+
+/// How the server is reached.
+#[derive(Debug, Clone, Args)]
+pub struct Serving {
+    /// Address to listen on
+    #[arg(
+        long,
+        env = "DAYBOOK_LISTEN",
+        default_value = "127.0.0.1:8420",
+        value_name = "HOST:PORT"
+    )]
+    pub listen: String,
+
+    /// The address under which customers reach this server, for the links that it gives out
+    #[arg(long, env = "DAYBOOK_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// How many connections are served at once
+    #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]
+    pub connections: usize,
+}

@@ -1,0 +1,191 @@
+//! HTTP: one filter, one route table, one error type.
+//!
+//! ```text
+//! accept loop (server) ─ request id ─ route (routes) ─ who calls (auth) ─ body ─ handler ─ answer
+//! ```
+//! A refusal is an answer, never a warp rejection, so what a caller sees does not depend on the
+//! order of filters. Nothing here decides anything about money: handlers make commands and read
+//! rows.
+
+pub mod accounts;
+mod auth;
+pub mod billing;
+pub mod call;
+pub mod error;
+pub mod exports;
+pub mod health;
+pub mod json;
+pub mod plans;
+pub mod refunds;
+pub mod routes;
+pub mod sandbox;
+pub mod server;
+pub mod shapes;
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc};
+
+use futures_util::Stream;
+use uuid::Uuid;
+use warp::{
+    Buf, Filter,
+    http::{HeaderMap, Method, Response},
+    path::FullPath,
+};
+
+use self::{
+    call::{Answer, Call},
+    error::ApiError,
+    routes::Route,
+    server::Limits,
+};
+use crate::app::App;
+
+/// The one filter: every request there is, answered.
+#[must_use]
+pub fn filter(
+    app: Arc<App>,
+    limits: Limits,
+) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
+{
+    let no_query = warp::any().map(String::new);
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::query::raw().or(no_query).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |method, path: FullPath, query: String, headers, body| {
+            let app = app.clone();
+            async move { answer(app, limits, method, path.as_str(), &query, headers, body).await }
+        })
+        .or_else(|_| async { Err(warp::reject::not_found()) })
+        .recover(|_| async { Ok::<_, Infallible>(Response::new(Vec::new())) })
+        .unify()
+}
+
+/// Answers one request, and logs it.
+async fn answer(
+    app: Arc<App>,
+    limits: Limits,
+    method: Method,
+    path: &str,
+    query: &str,
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Response<Vec<u8>> {
+    let request_id = Uuid::now_v7().simple().to_string();
+    let started = std::time::Instant::now();
+    let call = Call {
+        method,
+        path: path.to_owned(),
+        captures: Vec::new(),
+        query: HashMap::new(),
+        headers,
+        body: Vec::new(),
+        caller: None,
+        request_id: request_id.clone(),
+    };
+    let method = call.method.clone();
+    let answer = match handle(app, limits, call, query, body).await {
+        Ok(answer) => answer,
+        Err(error) => error.answer(&request_id),
+    };
+    let duration_ms = started.elapsed().as_millis();
+    let status = answer.status().as_u16();
+    tracing::info!(request_id, %method, path, status, duration_ms, "answered");
+    answer.into_response(&request_id)
+}
+
+async fn handle(
+    app: Arc<App>,
+    limits: Limits,
+    mut call: Call,
+    query: &str,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Result<Answer, ApiError> {
+    let (route, captures) = find(&call.method, &call.path)?;
+    call.captures = captures;
+    call.query = fields(query)?;
+    call.caller = auth::caller(&app, &call, route).await?;
+    call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
+    // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not
+    // cut a command in half.
+    let running = tokio::spawn((route.handler)(app, call));
+    running.await.unwrap_or_else(|failed| Err(ApiError::internal(&failed)))
+}
+
+/// The route of a method and a path.
+fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), ApiError> {
+    let wanted = if method == Method::HEAD { &Method::GET } else { method };
+    let mut allowed = Vec::new();
+    for route in routes::ROUTES {
+        if let Some(captures) = captures(route.path, path) {
+            if route.method() == *wanted {
+                return Ok((route, captures));
+            }
+            allowed.push(route.verb);
+        }
+    }
+    if allowed.is_empty() {
+        return Err(ApiError::not_found());
+    }
+    let text = format!("this address takes {}", allowed.join(", "));
+    Err(ApiError::new("method_not_allowed", text))
+}
+
+/// What a pattern's `{…}` stand for in a path, if it fits.
+fn captures(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut captures = Vec::new();
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return Some(captures),
+            (Some(wanted), Some(part)) if wanted.starts_with('{') && !part.is_empty() => {
+                captures.push(part.to_owned());
+            }
+            (Some(wanted), Some(part)) if wanted == part => {}
+            (Some(_) | None, Some(_) | None) => return None,
+        }
+    }
+}
+
+/// The fields of a query, each at most once.
+fn fields(query: &str) -> Result<HashMap<String, String>, ApiError> {
+    let mut fields = HashMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if value.contains('\0') || fields.insert(name.to_string(), value.into_owned()).is_some() {
+            let text =
+                format!("`{}` comes twice in the query", name.chars().take(40).collect::<String>());
+            return Err(ApiError::new("invalid_request", text));
+        }
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_a_path_of_its_own_form_only() {
+        let fit = |path| captures("/api/billing/subscription/{id}", path);
+        assert_eq!(fit("/api/billing/subscription/sub_1"), Some(vec!["sub_1".to_owned()]));
+        for path in ["/api/billing/subscription/", "/api/billing/subscription", "/", "", "//"] {
+            assert_eq!(fit(path), None, "{path}");
+        }
+        assert_eq!(fit("/api/billing/subscription/a/b"), None);
+    }
+
+    #[test]
+    fn a_method_that_an_address_does_not_take_is_told_from_an_address_that_is_not_there() {
+        let code = |method, path| find(&method, path).map(|_| ()).unwrap_err().code;
+        assert_eq!(code(Method::DELETE, "/api/billing/checkout"), "method_not_allowed");
+        assert_eq!(code(Method::GET, "/api/nothing"), "not_found");
+        assert!(find(&Method::HEAD, "/healthz").is_ok());
+    }
+
+    #[test]
+    fn a_field_that_comes_twice_is_refused() {
+        assert!(fields("a=1&a=2").is_err());
+        assert_eq!(fields("a=1&b=%20x").unwrap()["b"], " x");
+    }
+}

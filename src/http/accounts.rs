@@ -1,0 +1,167 @@
+//! The ledger's own `/api/accounts…`: open an account, read its rows. Names are snake_case, as in
+//! the events.
+
+use std::sync::Arc;
+
+use daybook_events::{
+    Currency,
+    commands::OpenAccount,
+    ids::{AccountId, Id},
+    personal::{Party, Personal},
+};
+use daybook_projections::{
+    accounts::Accounts,
+    invoices::Invoices,
+    orders::Orders,
+    payments::Payments,
+    projection::Projection,
+    query::{self, Page},
+    refunds::Refunds,
+    subscriptions::Subscriptions,
+};
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+use warp::http::StatusCode;
+
+use super::{
+    billing::shown,
+    call::{Answer, Call},
+    error::ApiError,
+};
+use crate::app::App;
+
+/// What `POST /api/accounts` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenBody {
+    external_id: Option<String>,
+    currency: String,
+    time_zone: Option<String>,
+    #[serde(default)]
+    billing: Party,
+}
+
+/// `POST /api/accounts`
+///
+/// # Errors
+/// A currency or zone that is not known, or the rejection.
+pub async fn open(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: OpenBody = call.json()?;
+    let currency: Currency = body
+        .currency
+        .parse()
+        .map_err(|error| ApiError::new("currency_unknown", format!("{error}")))?;
+    let zone = body.time_zone.as_deref().unwrap_or("UTC");
+    let zone = zone.parse().map_err(|_| {
+        ApiError::new("time_zone_unknown", "`time_zone` is a name such as Europe/Berlin")
+    })?;
+    let external_id = body.external_id;
+    let account_id = external_id
+        .as_deref()
+        .map_or_else(|| AccountId::from_uuid(Uuid::now_v7()), OpenAccount::id_of_external);
+    let billing = Personal(body.billing);
+    let command = OpenAccount { account_id, external_id, currency, zone, billing };
+    let mut request = call.request(command)?;
+    // A fresh id each time must not hide a retry from its key.
+    if let Some(key) = &mut request.key {
+        "ledger/accounts".clone_into(&mut key.scope);
+    }
+    let receipt = app.submit(request).await?;
+    let account_id = receipt.events.iter().find_map(|recorded| recorded.account());
+    let account_id = account_id.ok_or_else(|| ApiError::internal(&"no account was opened"))?;
+    let body = json!({ "account_id": account_id });
+    Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
+}
+
+/// `GET /api/accounts`
+///
+/// # Errors
+/// A page out of range.
+pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let account = call.account_if_any()?;
+    rows::<Accounts>(&app, &call, account).await
+}
+
+/// `GET /api/accounts/{id}`
+///
+/// # Errors
+/// No such account within the key's reach.
+pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let account = reached(&call)?;
+    let position = shown(&app, &call, Some(account)).await?;
+    let row = query::get::<Accounts>(app.pool(), &account.to_string()).await?;
+    Ok(Answer::ok(&row.ok_or_else(ApiError::not_found)?).at(position))
+}
+
+/// `GET /api/accounts/{id}/subscriptions`
+///
+/// # Errors
+/// No such account within the key's reach.
+pub async fn subscriptions(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    of_account::<Subscriptions>(&app, &call).await
+}
+
+/// `GET /api/accounts/{id}/orders`
+///
+/// # Errors
+/// No such account within the key's reach.
+pub async fn orders(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    of_account::<Orders>(&app, &call).await
+}
+
+/// `GET /api/accounts/{id}/invoices`
+///
+/// # Errors
+/// No such account within the key's reach.
+pub async fn invoices(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    of_account::<Invoices>(&app, &call).await
+}
+
+/// `GET /api/accounts/{id}/payments`
+///
+/// # Errors
+/// No such account within the key's reach.
+pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    of_account::<Payments>(&app, &call).await
+}
+
+/// `GET /api/accounts/{id}/refunds`
+///
+/// # Errors
+/// No such account within the key's reach.
+pub async fn refunds(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    of_account::<Refunds>(&app, &call).await
+}
+
+/// The account in the path, if the key reaches it: a foreign one looks like a missing one.
+fn reached(call: &Call) -> Result<AccountId, ApiError> {
+    let named: AccountId = call.captured_id(0)?;
+    match call.caller()?.account {
+        Some(own) if own != named => Err(ApiError::not_found()),
+        Some(_) | None => Ok(named),
+    }
+}
+
+async fn of_account<P: Projection>(app: &Arc<App>, call: &Call) -> Result<Answer, ApiError> {
+    let account = reached(call)?;
+    rows::<P>(app, call, Some(account)).await
+}
+
+async fn rows<P: Projection>(
+    app: &Arc<App>,
+    call: &Call,
+    account: Option<AccountId>,
+) -> Result<Answer, ApiError> {
+    let position = shown(app, call, account).await?;
+    let (limit, after) = call.page()?;
+    let account = account.map(|account| account.to_string());
+    if let Some(account) = &account
+        && query::get::<Accounts>(app.pool(), account).await?.is_none()
+    {
+        return Err(ApiError::not_found());
+    }
+    let page = Page { account: account.as_deref(), after: after.as_deref(), limit };
+    let (rows, next) = query::list_with_next::<P>(app.pool(), &page).await?;
+    Ok(Answer::ok(&json!({ "data": rows, "next": next })).at(position))
+}

@@ -1,0 +1,60 @@
+//! Who calls: the holder of an API key, by `Authorization: Bearer` or `X-API-Key`.
+//!
+//! A missing, malformed, unknown, revoked or expired key look the same from outside.
+
+use std::sync::Arc;
+
+use daybook_projections::{
+    keys::{KeyRow, Keys},
+    query,
+};
+
+use super::{
+    call::{Call, Caller},
+    error::ApiError,
+    routes::{Access, Route},
+};
+use crate::{app::App, credentials};
+
+/// The caller of a route, where it wants one.
+///
+/// # Errors
+/// No key, none that works, or one whose role may not call the route.
+pub(super) async fn caller(
+    app: &Arc<App>,
+    call: &Call,
+    route: &Route,
+) -> Result<Option<Caller>, ApiError> {
+    let Access::Roles(roles) = route.access else { return Ok(None) };
+    let refused = || ApiError::new("unauthenticated", "the request needs an API key that works");
+    let key = presented(call).filter(|key| credentials::is_well_formed(key)).ok_or_else(refused)?;
+    let row = find(app, &credentials::hash(key)).await?.ok_or_else(refused)?;
+    let expired = row.expires_at.is_some_and(|expires_at| expires_at <= app.ledger.clock().now());
+    if row.revoked_at.is_some() || expired {
+        return Err(refused());
+    }
+    if !roles.contains(&row.role) {
+        let text = format!("a key of role {} may not do this", row.role.as_str());
+        return Err(ApiError::new("forbidden", text));
+    }
+    Ok(Some(Caller { key_id: row.key_id, role: row.role, account: row.account_id }))
+}
+
+fn presented(call: &Call) -> Option<&str> {
+    let bearer = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    bearer.or_else(|| call.header("x-api-key"))
+}
+
+/// The row of a key. One that is not known may have been made a moment ago by another process:
+/// the projections are given the chance to catch up with the log before it is refused.
+async fn find(app: &Arc<App>, hash: &str) -> Result<Option<KeyRow>, ApiError> {
+    if let Some(row) = query::find::<Keys>(app.pool(), "hash", hash).await? {
+        return Ok(Some(row));
+    }
+    let position = daybook_projections::log_position(app.pool()).await?;
+    if app.progress().borrow().position >= position {
+        return Ok(None);
+    }
+    app.reaches(position).await;
+    Ok(query::find::<Keys>(app.pool(), "hash", hash).await?)
+}

@@ -1,0 +1,272 @@
+//! A call and its answer: what every handler takes and gives.
+
+use std::collections::HashMap;
+
+use daybook_events::commands::Command;
+use daybook_events::{
+    Origin,
+    event::Role,
+    ids::{AccountId, KeyId},
+    store::{IdempotencyKey, Request},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use warp::http::{HeaderMap, Method, Response, StatusCode};
+
+use super::{error::ApiError, json};
+
+/// Who calls: the holder of a key that works.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Which key.
+    pub key_id: KeyId,
+    /// What it may do.
+    pub role: Role,
+    /// The one account that it reaches; `None` reaches the whole ledger.
+    pub account: Option<AccountId>,
+}
+
+/// One request, taken apart.
+#[derive(Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The path, as it came.
+    pub path: String,
+    /// What the route's `{…}` stand for, in order.
+    pub captures: Vec<String>,
+    /// The query's fields; a field that comes twice is refused before.
+    pub query: HashMap<String, String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, within its bound.
+    pub body: Vec<u8>,
+    /// Who calls; `None` on public routes.
+    pub caller: Option<Caller>,
+    /// The id under which the logs know this request.
+    pub request_id: String,
+}
+
+impl Call {
+    /// A header, where it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// What the n-th `{…}` of the route stands for.
+    #[must_use]
+    pub fn capture(&self, nth: usize) -> &str {
+        self.captures.get(nth).map_or("", String::as_str)
+    }
+
+    /// The id that the n-th `{…}` of the route stands for; anything else is not found.
+    ///
+    /// # Errors
+    /// Not an id of the kind.
+    pub fn captured_id<T: std::str::FromStr>(&self, nth: usize) -> Result<T, ApiError> {
+        self.capture(nth).parse().map_err(|_| ApiError::not_found())
+    }
+
+    /// The body, strictly as JSON of a shape.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        Ok(json::parse(&self.body)?)
+    }
+
+    /// The body as JSON of a shape; no body at all is the empty object.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        if self.body.is_empty() { Ok(json::parse(b"{}")?) } else { self.json() }
+    }
+
+    /// The caller of a route that is not public.
+    ///
+    /// # Errors
+    /// Nobody.
+    pub fn caller(&self) -> Result<&Caller, ApiError> {
+        self.caller.as_ref().ok_or_else(|| ApiError::new("unauthenticated", "a key is needed"))
+    }
+
+    /// The account that the call is about: the key's own, or the one that a ledger-wide key names
+    /// by the header `Daybook-Account`.
+    ///
+    /// # Errors
+    /// A ledger-wide key that names none; a key of one account that names another.
+    pub fn account(&self) -> Result<AccountId, ApiError> {
+        self.account_if_any()?.ok_or_else(|| {
+            let text = "a ledger-wide key names the account by the header Daybook-Account";
+            ApiError::new("account_header_required", text)
+        })
+    }
+
+    /// As [`Call::account`], where a ledger-wide key may also mean the whole ledger.
+    ///
+    /// # Errors
+    /// A key of one account that names another; a header that is no account id.
+    pub fn account_if_any(&self) -> Result<Option<AccountId>, ApiError> {
+        let own = self.caller()?.account;
+        let Some(named) = self.header("daybook-account") else { return Ok(own) };
+        let named = named.parse::<AccountId>().ok();
+        match (own, named) {
+            (None, Some(named)) => Ok(Some(named)),
+            (Some(own), Some(named)) if own == named => Ok(Some(own)),
+            (_, None) => Err(ApiError::new("not_found", "Daybook-Account is not an account id")),
+            (Some(_), Some(_)) => {
+                let text = "this key belongs to another account";
+                Err(ApiError::new("account_header_refused", text))
+            }
+        }
+    }
+
+    /// The origin of what this call appends.
+    #[must_use]
+    pub fn origin(&self, reason: Option<String>) -> Origin {
+        let actor = self.caller.as_ref();
+        Origin {
+            actor: actor.map_or_else(|| "public".to_owned(), |by| format!("key:{}", by.key_id)),
+            via: "http".to_owned(),
+            reason,
+            request_id: Some(self.request_id.clone()),
+            idempotency_key: self.header("idempotency-key").map(str::to_owned),
+        }
+    }
+
+    /// A request for a command, with the caller's idempotency key.
+    ///
+    /// # Errors
+    /// A key that is empty, too long, or not printable.
+    pub fn request(&self, command: impl Into<Command>) -> Result<Request, ApiError> {
+        self.request_for("", command, None)
+    }
+
+    /// As [`Call::request`]; `step` tells the steps of one call apart, since each has a command of
+    /// its own under the caller's one key.
+    ///
+    /// # Errors
+    /// A key that is empty, too long, or not printable.
+    pub fn request_for(
+        &self,
+        step: &str,
+        command: impl Into<Command>,
+        reason: Option<String>,
+    ) -> Result<Request, ApiError> {
+        let mut request = Request::new(command, self.origin(reason), Uuid::now_v7());
+        request.key = self.idempotency_key()?.map(|key| {
+            let account = request.command.account();
+            let whose = account.map_or_else(|| "ledger".to_owned(), |id| id.to_string());
+            IdempotencyKey { scope: format!("{whose}{step}"), ..key }
+        });
+        Ok(request)
+    }
+
+    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
+        let key = value.to_str().unwrap_or_default();
+        if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let text = "an Idempotency-Key is 1 to 255 printable ASCII characters without spaces";
+            return Err(ApiError::new("idempotency_key_invalid", text));
+        }
+        // Fields are told apart by their lengths, so that no two requests hash the same text.
+        let mut digest = Sha256::new();
+        for part in [self.method.as_str().as_bytes(), self.path.as_bytes(), &self.body] {
+            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(part);
+        }
+        let fingerprint = digest.finalize().into();
+        Ok(Some(IdempotencyKey { scope: String::new(), key: key.to_owned(), fingerprint }))
+    }
+
+    /// The page that a list is asked for: `limit` (1 to 200, 50 by default) and `after`.
+    ///
+    /// # Errors
+    /// A limit out of range.
+    pub fn page(&self) -> Result<(i64, Option<String>), ApiError> {
+        let limit = match self.query.get("limit") {
+            None => 50,
+            Some(text) => {
+                text.parse().ok().filter(|limit| (1..=200).contains(limit)).ok_or_else(|| {
+                    ApiError::new("invalid_request", "`limit` is a number from 1 to 200")
+                })?
+            }
+        };
+        Ok((limit, self.query.get("after").cloned()))
+    }
+}
+
+/// What a handler answers with.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    status: StatusCode,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// JSON under a status.
+    #[must_use]
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self::bytes(status, "application/json", body)
+    }
+
+    /// JSON under 200.
+    #[must_use]
+    pub fn ok(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// Any bytes of a type.
+    #[must_use]
+    pub fn bytes(status: StatusCode, content_type: &str, body: Vec<u8>) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body }
+    }
+
+    /// With a header more.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With the position that it shows or that it wrote.
+    #[must_use]
+    pub fn at(self, position: i64) -> Self {
+        self.with("daybook-position", position.to_string())
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The HTTP response, with the headers that every answer has.
+    #[must_use]
+    pub fn into_response(self, request_id: &str) -> Response<Vec<u8>> {
+        let mut response = Response::builder().status(self.status);
+        let stores = self.headers.iter().any(|(name, _)| *name == "cache-control");
+        let policy = self.headers.iter().any(|(name, _)| *name == "content-security-policy");
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
+        }
+        if !stores {
+            response = response.header("cache-control", "no-store");
+        }
+        if !policy {
+            response = response
+                .header("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+        }
+        response
+            .header("x-content-type-options", "nosniff")
+            .header("referrer-policy", "no-referrer")
+            .header("x-request-id", request_id)
+            .body(self.body)
+            .unwrap_or_default()
+    }
+}

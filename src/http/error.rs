@@ -1,0 +1,170 @@
+//! The one error type of the HTTP edge, and the only table from reasons to statuses.
+
+use daybook_events::{
+    Rejection,
+    rejection::Kind,
+    store::{StoreError, SubmitError},
+};
+use daybook_projections::EngineError;
+use serde_json::json;
+use warp::http::StatusCode;
+
+use super::{call::Answer, json::JsonError, server::BodyError};
+use crate::processors::ProcessorError;
+
+/// A refusal: a status, a stable code, and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The stable code.
+    pub code: &'static str,
+    /// What is wrong, lower case, without a full stop.
+    pub message: String,
+    /// Seconds after which another try makes sense.
+    pub retry_after: Option<u32>,
+}
+
+/// The codes that the HTTP edge itself gives out, with their statuses; the rules' codes are
+/// [`Rejection::CODES`]. For the documentation and the tests.
+pub const EDGE_CODES: &[(&str, StatusCode)] = &[
+    ("unauthenticated", StatusCode::UNAUTHORIZED),
+    ("forbidden", StatusCode::FORBIDDEN),
+    ("not_found", StatusCode::NOT_FOUND),
+    ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
+    ("invalid_request", StatusCode::BAD_REQUEST),
+    ("account_header_required", StatusCode::BAD_REQUEST),
+    ("account_header_refused", StatusCode::FORBIDDEN),
+    ("billing_cycle_invalid", StatusCode::UNPROCESSABLE_ENTITY),
+    ("currency_unknown", StatusCode::UNPROCESSABLE_ENTITY),
+    ("time_zone_unknown", StatusCode::UNPROCESSABLE_ENTITY),
+    ("amount_malformed", StatusCode::UNPROCESSABLE_ENTITY),
+    ("amount_too_precise", StatusCode::UNPROCESSABLE_ENTITY),
+    ("amount_too_large", StatusCode::UNPROCESSABLE_ENTITY),
+    ("signature_invalid", StatusCode::BAD_REQUEST),
+    ("idempotency_key_invalid", StatusCode::BAD_REQUEST),
+    ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY),
+    ("version_conflict", StatusCode::CONFLICT),
+    ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
+    ("body_too_slow", StatusCode::REQUEST_TIMEOUT),
+    ("body_broken", StatusCode::BAD_REQUEST),
+    ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
+    ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
+    ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
+    ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE),
+    ("processor_unavailable", StatusCode::SERVICE_UNAVAILABLE),
+    ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+];
+
+impl ApiError {
+    /// A refusal by one of [`EDGE_CODES`].
+    #[must_use]
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        let known = EDGE_CODES.iter().find(|(known, _)| *known == code);
+        let status = known.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status);
+        let passes = status == StatusCode::SERVICE_UNAVAILABLE;
+        Self { status, code, message: message.into(), retry_after: passes.then_some(1) }
+    }
+
+    /// Something that is not there, or not for this caller: the two look the same.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new("not_found", "there is nothing here under this address")
+    }
+
+    /// A fault of ours; what it was is in the log, not in the answer.
+    #[must_use]
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new("internal", "something went wrong on our side")
+    }
+
+    /// The answer that says it.
+    #[must_use]
+    pub fn answer(&self, request_id: &str) -> Answer {
+        let error = json!({ "code": self.code, "message": self.message, "request_id": request_id });
+        let answer = Answer::json(self.status, &json!({ "error": error }));
+        match self.retry_after {
+            Some(seconds) => answer.with("retry-after", seconds.to_string()),
+            None => answer,
+        }
+    }
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        let status = match rejection.kind() {
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Internal => return Self::internal(&rejection),
+        };
+        let (code, message) = (rejection.code(), rejection.to_string());
+        Self { status, code, message, retry_after: None }
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        let text = error.to_string();
+        match error {
+            SubmitError::Rejected(rejection) => rejection.into(),
+            SubmitError::KeyReused => Self::new("idempotency_key_reused", text),
+            SubmitError::VersionConflict { .. } => Self::new("version_conflict", text),
+            SubmitError::Overloaded => Self::new("overloaded", text),
+            SubmitError::Unavailable => Self::new("unavailable", text),
+            SubmitError::OutcomeUnknown => Self::new("outcome_unknown", text),
+            SubmitError::Failed(_) => Self::internal(&text),
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => error.into(),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(%error, "the database failed");
+        Self::new("unavailable", "the database cannot be reached at the moment")
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Database(error) => error.into(),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<ProcessorError> for ApiError {
+    fn from(error: ProcessorError) -> Self {
+        Self::new("processor_unavailable", error.to_string())
+    }
+}
+
+impl From<JsonError> for ApiError {
+    fn from(error: JsonError) -> Self {
+        let (status, code) = (StatusCode::BAD_REQUEST, error.code());
+        Self { status, code, message: error.to_string(), retry_after: None }
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        let code = match &error {
+            BodyError::TooLarge { .. } => "body_too_large",
+            BodyError::TooSlow { .. } => "body_too_slow",
+            BodyError::Broken => "body_broken",
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,157 @@
+//! The ledger's own `/api/refunds…`: ask for a refund by the policy, and read what became of it.
+
+use std::sync::Arc;
+
+use daybook_events::{
+    Money, Rejection,
+    commands::{RecordRefund, RefundOutcome, RequestRefund},
+    event::{AccountEvent, RefundRequested, Role},
+    ids::{AccountId, RefundId},
+    money::MoneyError,
+    store::SubmitError,
+};
+use daybook_projections::{query, refunds::Refunds};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warp::http::StatusCode;
+
+use super::{
+    billing::shown,
+    call::{Answer, Call},
+    error::ApiError,
+    shapes,
+};
+use crate::{app::App, processors::RefundAnswer};
+
+/// What `POST /api/refunds` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundBody {
+    /// In major units; everything that the policy grants where it is absent.
+    amount: Option<String>,
+    currency: Option<String>,
+    reason: String,
+    #[serde(default, rename = "override")]
+    override_policy: bool,
+}
+
+/// `POST /api/refunds`: reserves the money, asks the processor, records its answer.
+///
+/// # Errors
+/// An override by anybody but a super admin, or the rejection.
+pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: RefundBody = call.json()?;
+    if body.override_policy && call.caller()?.role != Role::SuperAdmin {
+        return Err(ApiError::new("forbidden", "only a super admin sets the refund policy aside"));
+    }
+    let account_id = call.account()?;
+    let amount = amount(&app, account_id, &body).await?;
+    let (reason, override_policy) = (body.reason, body.override_policy);
+    let command = RequestRefund { account_id, amount, reason: reason.clone(), override_policy };
+    let receipt = app.submit(call.request_for("", command, Some(reason))?).await?;
+    let requested =
+        receipt.events.iter().filter_map(|recorded| match shapes::account_event(recorded)? {
+            AccountEvent::RefundRequested(requested) => Some(requested.clone()),
+            _ => None,
+        });
+    let (mut refunds, mut position) = (Vec::new(), receipt.position());
+    for (nth, requested) in requested.enumerate() {
+        let (shape, at) = settle(&app, &call, account_id, nth, &requested).await?;
+        refunds.push(shape);
+        position = position.max(at);
+    }
+    let notes: Vec<_> = receipt
+        .events
+        .iter()
+        .filter_map(|recorded| match shapes::account_event(recorded)? {
+            AccountEvent::CreditNoteIssued(note) => Some(json!({
+                "id": note.credit_note_id,
+                "number": recorded.number,
+                "invoice_id": note.invoice_id,
+                "total": note.total,
+                "to_refund": note.to_refund,
+                "to_credit": note.to_credit,
+            })),
+            _ => None,
+        })
+        .collect();
+    let body = json!({ "refunds": refunds, "credit_notes": notes });
+    Ok(Answer::json(StatusCode::CREATED, &body).at(position))
+}
+
+/// Asks the processor for one refund and records its answer; a retry resumes here.
+async fn settle(
+    app: &Arc<App>,
+    call: &Call,
+    account_id: AccountId,
+    nth: usize,
+    requested: &RefundRequested,
+) -> Result<(Value, i64), ApiError> {
+    let refund_id = requested.refund_id;
+    let answer = app.processor.refund(&refund_id.to_string())?;
+    let (status, outcome) = match answer {
+        RefundAnswer::Processed(id) => ("processed", RefundOutcome::Processed(id)),
+        RefundAnswer::Failed(reason) => ("failed", RefundOutcome::Failed(reason)),
+    };
+    let command = RecordRefund { account_id, refund_id, outcome };
+    let recorded = app.submit(call.request_for(&format!("/refund/{nth}"), command, None)?).await;
+    let position = match recorded {
+        Ok(receipt) => receipt.position(),
+        // Somebody else brought the same news.
+        Err(SubmitError::Rejected(Rejection::RefundAlreadySettled { .. })) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    let shape = json!({
+        "refund_id": refund_id,
+        "payment_id": requested.payment_id,
+        "amount": requested.amount,
+        "status": status,
+        "eligibility": requested.verdict,
+        "reason": requested.reason,
+    });
+    Ok((shape, position))
+}
+
+async fn amount(
+    app: &Arc<App>,
+    account_id: AccountId,
+    body: &RefundBody,
+) -> Result<Option<Money>, ApiError> {
+    let Some(text) = &body.amount else { return Ok(None) };
+    let own = app
+        .ledger
+        .look(Some(account_id), move |world| world.account(account_id).map(|it| it.currency))
+        .await?
+        .ok_or(Rejection::AccountUnknown { account: account_id })?;
+    let currency = match &body.currency {
+        None => own,
+        Some(code) => code
+            .parse()
+            .map_err(|error: MoneyError| ApiError::new("currency_unknown", error.to_string()))?,
+    };
+    Money::parse(text, currency).map(Some).map_err(|error| {
+        let code = match error {
+            MoneyError::TooPrecise { .. } => "amount_too_precise",
+            MoneyError::TooLarge => "amount_too_large",
+            MoneyError::Malformed | MoneyError::UnknownCurrency(_) | MoneyError::Mixed(..) => {
+                "amount_malformed"
+            }
+        };
+        ApiError::new(code, error.to_string())
+    })
+}
+
+/// `GET /api/refunds/{id}`
+///
+/// # Errors
+/// No such refund within the key's reach.
+pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let id: RefundId = call.captured_id(0)?;
+    let reach = call.account_if_any()?;
+    let position = shown(&app, &call, reach).await?;
+    let row = query::get::<Refunds>(app.pool(), &id.to_string())
+        .await?
+        .filter(|row| reach.is_none_or(|account| row.account_id == account))
+        .ok_or_else(ApiError::not_found)?;
+    Ok(Answer::ok(&row).at(position))
+}
