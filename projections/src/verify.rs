@@ -50,7 +50,8 @@ pub async fn verify(
         .into_iter()
         .map(|view| {
             let own = checkpoints.iter().find(|checkpoint| checkpoint.projection == view.name());
-            Fold { until: own.map(|checkpoint| checkpoint.position), view, broken: None }
+            let until = own.map(|checkpoint| checkpoint.position);
+            Fold { until, view, broken: None }
         })
         .collect();
 
@@ -70,6 +71,8 @@ pub async fn verify(
 
     let mut findings = std::mem::take(&mut audit.findings);
     let mut rows = 0;
+    // Of a ledger that nobody has opened yet there are no projections either.
+    folds.retain(|fold| fold.until.is_some() || position > 0);
     for fold in folds {
         rows += fold.compare(&mut connection, &mut findings).await?;
     }

@@ -1,0 +1,358 @@
+//! What the tests stand on: one shared Postgres, a database for each test, a served ledger, and
+//! verbs for what customers do.
+//!
+//! The cluster is the product's own private Postgres, without fsync: only the crash tests, which
+//! start their own, need the disk. Tests run as processes of their own; whoever comes first starts
+//! the cluster and makes the template, and nobody stops it before `make test` is over.
+#![expect(dead_code, reason = "not every test uses every verb")]
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use daybook::{
+    app::App,
+    config::{Kind, Opening},
+    credentials::ApiKey,
+    http::{
+        self,
+        server::{self, Limits},
+    },
+    local_postgres::{LocalPostgres, Settings},
+    plan_file,
+};
+use daybook_events::{
+    Origin,
+    commands::{Command, IssueKey, PublishPlan},
+    event::Role,
+    ids::AccountId,
+    store::{self, Clock, Options, Receipt, Request, SubmitError},
+};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use uuid::Uuid;
+
+/// Where the shared cluster lives: not under a home directory, which other users cannot enter.
+pub(crate) fn cluster_dir() -> PathBuf {
+    let name = std::env::var("DAYBOOK_TEST_CLUSTER").unwrap_or_else(|_| "shared".to_owned());
+    std::env::temp_dir().join(format!("daybook-tests-{name}"))
+}
+
+async fn cluster() -> LocalPostgres {
+    let mut settings = Settings::new(cluster_dir());
+    for (name, value) in [("fsync", "off"), ("full_page_writes", "off"), ("max_connections", "300")]
+    {
+        settings.extra.push((name.to_owned(), value.to_owned()));
+    }
+    LocalPostgres::attach_or_start(settings).await.expect("the test cluster runs")
+}
+
+/// A database of its own for one test, migrated and empty.
+pub(crate) struct TestDb {
+    pub(crate) owner_url: String,
+    pub(crate) serving_url: String,
+    pub(crate) superuser_url: String,
+    // Held while the test runs; dropping it leaves the cluster to the next test.
+    _cluster: LocalPostgres,
+}
+
+impl TestDb {
+    pub(crate) async fn new() -> Self {
+        let cluster = cluster().await;
+        let mut superuser =
+            PgConnection::connect(&cluster.superuser_url("postgres")).await.unwrap();
+        let template = template(&mut superuser, &cluster).await;
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let sql = format!("create database {name} template {template} owner daybook_owner");
+        run(&mut superuser, &sql).await.unwrap();
+        Self {
+            owner_url: cluster.url("daybook_owner", &name),
+            serving_url: cluster.url("daybook", &name),
+            superuser_url: cluster.superuser_url(&name),
+            _cluster: cluster,
+        }
+    }
+
+    /// A pool as the role that serves.
+    pub(crate) async fn pool(&self) -> PgPool {
+        store::pool(&self.serving_url, 10).await.unwrap()
+    }
+
+    /// A connection as a superuser, who can cheat.
+    pub(crate) async fn superuser(&self) -> PgConnection {
+        let mut connection = PgConnection::connect(&self.superuser_url).await.unwrap();
+        store::prepare(&mut connection).await.unwrap();
+        connection
+    }
+
+    /// A connection as the owner of the log.
+    pub(crate) async fn owner(&self) -> PgConnection {
+        let mut connection = PgConnection::connect(&self.owner_url).await.unwrap();
+        store::prepare(&mut connection).await.unwrap();
+        connection
+    }
+
+    /// The product's command line on this database: exit code, standard output, standard error.
+    pub(crate) async fn daybook(&self, args: &[&str]) -> (i32, String, String) {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_daybook"))
+            .args(args)
+            .env("DATABASE_URL", &self.serving_url)
+            .env("DAYBOOK_OWNER_URL", &self.owner_url)
+            .env_remove("RUST_LOG")
+            .output()
+            .await
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+    }
+}
+
+pub(crate) async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop)
+}
+
+/// The template of every test's database, made once by whoever comes first.
+async fn template(superuser: &mut PgConnection, cluster: &LocalPostgres) -> String {
+    let name = "daybook_template";
+    run(superuser, "select pg_advisory_lock(7221)").await.unwrap();
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(name)
+            .fetch_one(&mut *superuser)
+            .await
+            .unwrap();
+    if !exists {
+        for sql in [
+            "create role daybook_owner login",
+            "create role daybook login",
+            "grant daybook to daybook_owner",
+            "create database daybook_template_new owner daybook_owner",
+        ] {
+            run(superuser, sql).await.unwrap();
+        }
+        let owner_url = cluster.url("daybook_owner", "daybook_template_new");
+        store::migrate(&owner_url, Some("daybook")).await.unwrap();
+        run(superuser, "alter database daybook_template_new rename to daybook_template")
+            .await
+            .unwrap();
+    }
+    run(superuser, "select pg_advisory_unlock(7221)").await.unwrap();
+    name.to_owned()
+}
+
+/// The book that tests open: a sandbox of a seller in UTC.
+pub(crate) fn opening() -> Opening {
+    Opening {
+        kind: Kind::Sandbox,
+        seller: "Example Hosting".to_owned(),
+        time_zone: chrono_tz::Tz::UTC,
+        financial_year_start: 1,
+    }
+}
+
+/// An answer: its status, its headers and its body.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answered {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    /// The code of a refusal; empty where it is none.
+    pub(crate) fn code(&self) -> String {
+        let body: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        body["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn position(&self) -> i64 {
+        self.headers["daybook-position"].to_str().unwrap().parse().unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text);
+        self.json()
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text);
+    }
+}
+
+/// A served ledger with the example's plans, on a clock that stands at 1 May 2026, midnight UTC.
+pub(crate) struct TestApp {
+    pub(crate) db: TestDb,
+    pub(crate) app: Arc<App>,
+    pub(crate) url: String,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) clock: Clock,
+    pub(crate) super_key: String,
+    pub(crate) client: reqwest::Client,
+    names: AtomicU32,
+}
+
+/// An account with the key of its owner.
+pub(crate) struct Customer {
+    pub(crate) account_id: String,
+    pub(crate) key: String,
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    pub(crate) async fn start_with(limits: Limits) -> Self {
+        let db = TestDb::new().await;
+        let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
+        let mut options = Options::default();
+        options.clock = clock.clone();
+        let listener = server::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
+        let app = App::open(db.pool().await, options, &opening(), url.clone()).await.unwrap();
+        let app = Arc::new(app);
+        let filter = http::filter(app.clone(), limits);
+        tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let super_key = String::new();
+        let names = AtomicU32::new(0);
+        let mut this = Self { db, app, url, address, clock, super_key, client, names };
+        for (slug, terms) in plan_file::parse(plan_file::EXAMPLE).unwrap() {
+            this.submit(PublishPlan { slug, terms }).await.unwrap();
+        }
+        this.super_key = this.key(Role::SuperAdmin, None).await;
+        this
+    }
+
+    pub(crate) fn at(&self, instant: &str) {
+        self.clock.set(instant.parse().unwrap());
+    }
+
+    pub(crate) async fn submit(&self, command: impl Into<Command>) -> Result<Receipt, SubmitError> {
+        self.app.submit(Request::new(command, Origin::default(), Uuid::now_v7())).await
+    }
+
+    /// A key that works at once.
+    pub(crate) async fn key(&self, role: Role, account: Option<&str>) -> String {
+        let key = ApiKey::from_random(rand::random());
+        let command = IssueKey {
+            label: "test".to_owned(),
+            role,
+            reach: account.map(|id| id.parse::<AccountId>().unwrap()),
+            prefix: key.prefix().to_owned(),
+            hash: key.hash(),
+            expires_at: None,
+        };
+        let receipt = self.submit(command).await.unwrap();
+        assert!(self.app.reaches(receipt.position()).await);
+        key.reveal().to_owned()
+    }
+
+    /// Sends a request with a key and headers.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answered {
+        let method = method.parse().unwrap();
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        if !key.is_empty() {
+            request = request.bearer_auth(key);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answered { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub(crate) async fn get(&self, path: &str, key: &str) -> Answered {
+        self.send("GET", path, key, &[], None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answered {
+        self.send("POST", path, key, &[], Some(body.to_string().into_bytes())).await
+    }
+
+    pub(crate) async fn post_keyed(
+        &self,
+        path: &str,
+        key: &str,
+        idempotency_key: &str,
+        body: &Value,
+    ) -> Answered {
+        let headers = [("idempotency-key", idempotency_key)];
+        self.send("POST", path, key, &headers, Some(body.to_string().into_bytes())).await
+    }
+
+    /// A new customer in US dollars.
+    pub(crate) async fn customer(&self) -> Customer {
+        self.customer_in("USD").await
+    }
+
+    pub(crate) async fn customer_in(&self, currency: &str) -> Customer {
+        let name = format!("user-{}", self.names.fetch_add(1, Ordering::Relaxed));
+        let body = json!({
+            "external_id": name,
+            "currency": currency,
+            "billing": { "name": name, "country": "GB" },
+        });
+        let opened = self.post("/api/accounts", &self.super_key, &body).await.ok();
+        let account_id = opened["account_id"].as_str().unwrap().to_owned();
+        let key = self.key(Role::Owner, Some(&account_id)).await;
+        Customer { account_id, key }
+    }
+
+    pub(crate) async fn checkout(&self, customer: &Customer, plan: &str) -> Value {
+        let body = json!({ "planId": plan, "billingCycle": "monthly" });
+        self.post("/api/billing/checkout", &customer.key, &body).await.ok()
+    }
+
+    /// Pays a checkout on the sandbox's page: what the processor hands to the client.
+    pub(crate) async fn pay(&self, checkout: &Value) -> Value {
+        let order = checkout["orderId"].as_str().unwrap();
+        let path = format!("/sandbox/checkout/{order}/pay");
+        self.send("POST", &path, "", &[("accept", "application/json")], None).await.ok()
+    }
+
+    pub(crate) async fn confirm(&self, customer: &Customer, paid: &Value) -> Value {
+        self.post("/api/billing/checkout/confirm", &customer.key, paid).await.ok()
+    }
+
+    /// A new customer with a paid monthly subscription.
+    pub(crate) async fn subscriber(&self, plan: &str) -> Customer {
+        let customer = self.customer().await;
+        let checkout = self.checkout(&customer, plan).await;
+        let paid = self.pay(&checkout).await;
+        self.confirm(&customer, &paid).await;
+        customer
+    }
+
+    /// The last position of the log.
+    pub(crate) async fn log_position(&self) -> i64 {
+        store::head(self.app.pool()).await.unwrap().position
+    }
+
+    /// Waits until the projections show everything.
+    pub(crate) async fn settle(&self) {
+        assert!(self.app.reaches(self.log_position().await).await);
+    }
+}

@@ -1,0 +1,46 @@
+//! One customer, from checkout to refund, and what every view says of it.
+
+use serde_json::json;
+
+use crate::harness::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_from_checkout_to_refund() {
+    let test = TestApp::start().await;
+    let customer = test.subscriber("pro").await;
+    let me = test.get("/api/billing/subscription/me", &customer.key).await.ok();
+    assert_eq!(me["status"], "active");
+    assert_eq!(me["amount"], "15.00");
+    assert_eq!(me["currentPeriodEnd"], "2026-06-01T00:00:00.000000Z");
+
+    test.at("2026-05-16T12:00:00Z");
+    let change = json!({ "planId": "business" });
+    let preview = test.post("/api/billing/plan-change/preview", &customer.key, &change).await.ok();
+    let changed = test.post("/api/billing/plan-change", &customer.key, &change).await.ok();
+    for field in ["credit", "charge", "creditApplied", "amountDue", "effectiveAt"] {
+        assert_eq!(preview[field], changed[field], "{field}");
+    }
+    assert_eq!(changed["amountDue"], "12.00");
+    let paid = test.pay(&changed["checkout"]).await;
+    test.confirm(&customer, &paid).await;
+
+    let cancelled = test.post("/api/billing/cancel", &customer.key, &json!({})).await.ok();
+    assert_eq!(cancelled["effectiveAt"], "2026-06-01T00:00:00.000000Z");
+    test.post("/api/billing/resume", &customer.key, &json!({})).await.ok();
+
+    let body = json!({ "reason": "customer_request" });
+    let refunded = test.post("/api/refunds", &customer.key, &body).await.ok();
+    let amounts: Vec<_> = refunded["refunds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refund| refund["amount"]["amount"].as_str().unwrap())
+        .collect();
+    // Half of business for half a month: 12.00 of the second payment, the rest of the first.
+    assert_eq!(amounts, ["12.00", "7.50"]);
+
+    let me = test.get("/api/billing/subscription/me", &customer.key).await.ok();
+    assert_eq!((&me["status"], &me["endReason"]), (&json!("ended"), &json!("refunded")));
+    let (exit, out, err) = test.db.daybook(&["verify"]).await;
+    assert_eq!(exit, 0, "{out}{err}");
+}

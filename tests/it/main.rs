@@ -1,0 +1,6 @@
+//! The one integration crate: the product from outside, on a real Postgres.
+
+mod harness;
+
+mod journey;
+mod local_postgres;
