@@ -74,8 +74,7 @@ impl App {
     ) -> Result<Self, AppError> {
         let ledger = open_ledger(pool.clone(), options, opening).await?;
         let progress = live::follow(&ledger, projections::all()).await?;
-        let kind = ledger.look(None, |world| world.book.kind()).await?;
-        let processor = processor(&pool, kind).await?;
+        let processor = processor(&ledger).await?;
         let written = Mutex::default();
         Ok(Self { ledger, processor, public_url, progress, written })
     }
@@ -186,12 +185,17 @@ pub fn system_origin(via: &str) -> Origin {
     Origin { actor: "daybook".to_owned(), via: via.to_owned(), ..Origin::default() }
 }
 
-/// A sandbox ledger has the sandbox; a live one never has, since it books no real money.
-async fn processor(pool: &PgPool, kind: Option<BookKind>) -> Result<Processor, sqlx::Error> {
+/// The processor of a ledger: a sandbox ledger has the sandbox; a live one never has, since it
+/// books no real money.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn processor(ledger: &Ledger) -> Result<Processor, AppError> {
+    let kind = ledger.look(None, |world| world.book.kind()).await?;
     if kind != Some(BookKind::Sandbox) {
         return Ok(Processor::None);
     }
     let proposed = HEXLOWER.encode(&rand::random::<[u8; 32]>());
-    let secret = store::setting_or_insert(pool, "sandbox_secret", &proposed).await?;
+    let secret = store::setting_or_insert(ledger.pool(), "sandbox_secret", &proposed).await?;
     Ok(Processor::Sandbox(Sandbox::new(secret)))
 }

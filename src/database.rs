@@ -99,6 +99,19 @@ impl Database {
         Ok(store::migrate(&self.owner_url, serving.as_deref()).await?)
     }
 
+    /// Empties a private database and sets it up anew; an operator's is never emptied.
+    ///
+    /// # Errors
+    /// A database that is in use or cannot be set up.
+    pub async fn reset(&self) -> Result<(), DatabaseError> {
+        let Some(local) = &self.local else { return Ok(()) };
+        let mut superuser = PgConnection::connect(&local.superuser_url("postgres")).await?;
+        let sql = format!("drop database if exists {DATABASE} with (force)");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser).await?;
+        superuser.close().await?;
+        self.set_up().await
+    }
+
     /// Whether Daybook runs this database itself.
     #[must_use]
     pub fn is_local(&self) -> bool {

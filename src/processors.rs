@@ -5,7 +5,11 @@
 
 pub mod sandbox;
 
-use daybook_events::{Money, ids::OrderId};
+use daybook_events::{
+    Money,
+    commands::RefundOutcome,
+    ids::{OrderId, RefundId},
+};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
@@ -17,15 +21,6 @@ pub enum ProcessorError {
     /// No processor is set up for this ledger.
     #[error("no payment processor is set up for this ledger")]
     None,
-}
-
-/// A processor's word on a refund.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefundAnswer {
-    /// The money is on its way, under the processor's own id.
-    Processed(String),
-    /// It is not, for a reason.
-    Failed(String),
 }
 
 /// The processor of this ledger.
@@ -84,11 +79,9 @@ impl Processor {
     ///
     /// # Errors
     /// No processor, or one that does not answer.
-    pub fn refund(&self, idempotency_key: &str) -> Result<RefundAnswer, ProcessorError> {
+    pub fn refund(&self, refund: RefundId) -> Result<RefundOutcome, ProcessorError> {
         match self {
-            Self::Sandbox(sandbox) => {
-                Ok(RefundAnswer::Processed(sandbox.refund_id(idempotency_key)))
-            }
+            Self::Sandbox(sandbox) => Ok(RefundOutcome::Processed(sandbox.refund_id(refund))),
             Self::None => Err(ProcessorError::None),
         }
     }

@@ -28,7 +28,7 @@ pub use self::{
     ledger::{Batch, IdempotencyKey, Ledger, Options, Receipt, Request, SubmitError},
     migrate::{Grants, MigrateError, append_only, is_migrated, migrate},
     read::{Head, head, ledger_id, range, stream, streams},
-    settings::setting_or_insert,
+    settings::{setting, setting_or_insert},
 };
 use crate::{event::DecodeError, world::HistoryError};
 

@@ -21,7 +21,7 @@ use super::{
     error::ApiError,
     shapes,
 };
-use crate::{app::App, processors::RefundAnswer};
+use crate::app::App;
 
 /// What `POST /api/refunds` takes.
 #[derive(Debug, Deserialize)]
@@ -88,10 +88,10 @@ async fn settle(
     requested: &RefundRequested,
 ) -> Result<(Value, i64), ApiError> {
     let refund_id = requested.refund_id;
-    let answer = app.processor.refund(&refund_id.to_string())?;
-    let (status, outcome) = match answer {
-        RefundAnswer::Processed(id) => ("processed", RefundOutcome::Processed(id)),
-        RefundAnswer::Failed(reason) => ("failed", RefundOutcome::Failed(reason)),
+    let outcome = app.processor.refund(refund_id)?;
+    let status = match &outcome {
+        RefundOutcome::Processed(_) => "processed",
+        RefundOutcome::Failed(_) => "failed",
     };
     let command = RecordRefund { account_id, refund_id, outcome };
     let recorded = app.submit(call.request_for(&format!("/refund/{nth}"), command, None)?).await;

@@ -5,7 +5,10 @@
 //! asking twice gives the same answer, as a real processor's idempotency does.
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
-use daybook_events::{Money, ids::OrderId};
+use daybook_events::{
+    Money,
+    ids::{OrderId, RefundId},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -42,7 +45,7 @@ impl Sandbox {
 
     /// The sandbox's id of one of our refunds.
     #[must_use]
-    pub fn refund_id(&self, refund: &str) -> String {
+    pub fn refund_id(&self, refund: RefundId) -> String {
         self.id("rfnd_", &format!("refund {refund}"))
     }
 

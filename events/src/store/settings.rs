@@ -21,3 +21,14 @@ pub async fn setting_or_insert(
         .fetch_one(pool)
         .await
 }
+
+/// The stored value of a setting, where there is one.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn setting(pool: &PgPool, name: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select value from settings where name = $1")
+        .bind(name)
+        .fetch_optional(pool)
+        .await
+}
