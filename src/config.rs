@@ -76,6 +76,19 @@ pub struct Opening {
     pub financial_year_start: u32,
 }
 
+impl Opening {
+    /// A sandbox book of an example seller in UTC: for the demo and the benchmarks.
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            kind: Kind::Sandbox,
+            seller: "Example Hosting".to_owned(),
+            time_zone: chrono_tz::Tz::UTC,
+            financial_year_start: 1,
+        }
+    }
+}
+
 /// How the server is reached.
 #[derive(Debug, Clone, Args)]
 pub struct Serving {

@@ -42,8 +42,20 @@ pub async fn rebuild(
     Ok(rebuilt)
 }
 
+/// Folds the whole log in memory and throws the rows away: what replay costs by itself. Tells how
+/// many events that were.
+///
+/// # Errors
+/// A database that cannot be reached, or an event that cannot be read or taken in.
+pub async fn replay(pool: &PgPool, mut views: Vec<Box<dyn View>>) -> Result<i64, EngineError> {
+    let mut connection = pool.acquire().await?;
+    let until = store::head(&mut *connection).await?.position;
+    fold_all(&mut connection, &mut views, until, &mut |_, _| {}).await?;
+    Ok(until)
+}
+
 /// Folds the whole log into views in memory.
-pub(crate) async fn fold_all(
+async fn fold_all(
     connection: &mut PgConnection,
     views: &mut [Box<dyn View>],
     until: i64,

@@ -71,7 +71,7 @@ impl Demo {
             self.prepare(&database).await?;
             let pool = database.pool(10).await?;
             let url = serve::public_url(&self.serving, &listener)?;
-            let app = App::open(pool.clone(), options(), &opening(), url.clone()).await?;
+            let app = App::open(pool.clone(), options(), &Opening::example(), url.clone()).await?;
             let app = Arc::new(app);
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;
@@ -120,7 +120,7 @@ impl Demo {
         let shape = Shape { accounts: self.accounts, from, until, seed: self.seed };
         let mut options = options();
         options.clock = Clock::standing_at(from);
-        let ledger: Ledger = app::open_ledger(pool.clone(), options, &opening()).await?;
+        let ledger: Ledger = app::open_ledger(pool.clone(), options, &Opening::example()).await?;
         plan::import(&ledger, plan_file::parse(plan_file::EXAMPLE)?).await?;
         let processor = app::processor(&ledger).await?;
         let bar = output::progress("writing a year of history");
@@ -128,16 +128,6 @@ impl Demo {
         history::write(&ledger, &processor, shape, &mut progress).await?;
         bar.finish_and_clear();
         Ok(())
-    }
-}
-
-/// The book of the demo.
-fn opening() -> Opening {
-    Opening {
-        kind: crate::config::Kind::Sandbox,
-        seller: "Example Hosting".to_owned(),
-        time_zone: chrono_tz::Tz::UTC,
-        financial_year_start: 1,
     }
 }
 

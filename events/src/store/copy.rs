@@ -48,6 +48,20 @@ impl<'c> LogCopy<'c> {
         Ok(Self { chunks, buffer, taken, header_seen: false, finished: false })
     }
 
+    /// Copies the whole log and throws it away: what reading it costs by itself. Tells how many
+    /// bytes that were.
+    ///
+    /// # Errors
+    /// A database that cannot be reached.
+    pub async fn discard(connection: &'c mut PgConnection) -> Result<i64, StoreError> {
+        let mut copy = Self::start(connection, 0, i64::MAX).await?;
+        let mut bytes = 0;
+        while let Some(chunk) = copy.chunks.next().await {
+            bytes += i64::try_from(chunk?.len()).unwrap_or(0);
+        }
+        Ok(bytes)
+    }
+
     /// The next events, at least one; `None` at the end.
     ///
     /// # Errors
