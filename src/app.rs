@@ -81,10 +81,9 @@ impl App {
 
     /// Lets go of the ledger and waits, bounded, until its tasks have let go of the database.
     pub async fn close(self: Arc<Self>) {
-        let mut progress = self.progress();
+        let progress = self.progress();
         drop(self);
-        let gone = async { while progress.changed().await.is_ok() {} };
-        let _ = tokio::time::timeout(READ_PATIENCE, gone).await;
+        live::finished(progress).await;
     }
 
     /// The pool for reading.

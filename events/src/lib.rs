@@ -38,6 +38,9 @@ pub mod draft;
 pub mod rejection;
 pub mod testing;
 
+#[cfg(test)]
+mod laws;
+
 // IO starts here.
 pub mod store;
 

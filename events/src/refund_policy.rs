@@ -46,11 +46,12 @@ pub struct Verdict {
 #[must_use]
 pub fn verdict(period_start: Timestamp, at: Timestamp, overridden: bool) -> Verdict {
     let days = (at.seconds() - period_start.seconds()).div_euclid(86_400);
-    let eligibility = match days {
-        _ if overridden => Eligibility::Full,
-        ..=FULL_UNTIL_DAY => Eligibility::Full,
-        ..=PRORATED_UNTIL_DAY => Eligibility::Prorated,
-        _ => Eligibility::None,
+    let eligibility = if overridden || days <= FULL_UNTIL_DAY {
+        Eligibility::Full
+    } else if days <= PRORATED_UNTIL_DAY {
+        Eligibility::Prorated
+    } else {
+        Eligibility::None
     };
     Verdict {
         eligibility,

@@ -58,6 +58,32 @@ impl Given {
         Self { world: then.world, asked: self.asked + 1, ..self }
     }
 
+    /// The same history some seconds later.
+    #[must_use]
+    pub fn later(mut self, seconds: i64) -> Self {
+        self.now = self.now.plus_seconds(seconds);
+        self
+    }
+
+    /// The history with a command, where it is accepted.
+    ///
+    /// # Errors
+    /// The rejection.
+    pub fn try_and(mut self, command: impl Into<Command>) -> Result<Self, Rejection> {
+        let then = self.clone().when(command);
+        self.events.extend(then.outcome?);
+        Ok(Self { world: then.world, asked: self.asked + 1, ..self })
+    }
+
+    /// A checkout for the newest order, where there is one.
+    #[must_use]
+    pub fn checkout_of_newest(&self, processor_order_id: &str) -> Option<StartCheckout> {
+        let placed = |recorded: &Recorded| {
+            matches!(&recorded.event, Event::Account(AccountEvent::OrderPlaced(_)))
+        };
+        self.events.iter().any(placed).then(|| self.start_checkout(processor_order_id))
+    }
+
     /// Asks a command.
     #[must_use]
     pub fn when(self, command: impl Into<Command>) -> Then {

@@ -48,6 +48,15 @@ pub async fn follow(
     Ok(seen)
 }
 
+/// Waits, bounded, until a follower has let go of the database, which it does when the last handle
+/// of its ledger is gone.
+pub async fn finished(mut progress: watch::Receiver<Progress>) {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let gone = async { while progress.changed().await.is_ok() {} };
+    // A follower that hangs does not hold up its process.
+    let _ = tokio::time::timeout(PATIENCE, gone).await;
+}
+
 /// Catches up with the log once, for those who only want to read.
 ///
 /// # Errors
@@ -74,6 +83,8 @@ impl Follower {
         loop {
             match self.follow(&mut batches).await {
                 Ok(()) => return,
+                // Whoever closed the pool wants nothing more of it.
+                Err(EngineError::Database(_)) if self.pool.is_closed() => return,
                 Err(EngineError::Database(error)) => {
                     tracing::warn!(%error, "the projections wait for the database");
                     self.forget();

@@ -39,8 +39,7 @@ pub(super) enum Key {
 /// Make a key; it is shown once.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// What it may do: super_admin, owner, admin, member, auditor or finance
-    #[arg(long, value_parser = role)]
+    #[arg(long, value_parser = role, help = ROLE_HELP)]
     role: Role,
 
     /// The one account that it reaches; owner, admin and member need one
@@ -75,6 +74,8 @@ pub(super) struct Revoke {
     #[command(flatten)]
     opening: Opening,
 }
+
+const ROLE_HELP: &str = "What it may do: super_admin, owner, admin, member, auditor or finance";
 
 fn role(word: &str) -> Result<Role, String> {
     Role::from_word(word).ok_or_else(|| {

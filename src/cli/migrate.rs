@@ -15,7 +15,7 @@ use crate::{
 
 /// Set a database up, or bring it up to date.
 ///
-/// With DAYBOOK_OWNER_URL the log belongs to that role, and the role of DATABASE_URL can add to it
+/// With an owner URL the log belongs to that role, and the role of the database URL can add to it
 /// and nothing else. With one URL only, append-only rests on triggers.
 #[derive(Debug, Args)]
 pub(super) struct Migrate {

@@ -22,7 +22,7 @@ use crate::{
 
 /// Serve the ledger over HTTP.
 ///
-/// Without DATABASE_URL it runs a private Postgres under the data directory and stops it at the
+/// Without a database URL it runs a private Postgres under the data directory and stops it at the
 /// end. Ctrl-C or SIGTERM stops: open requests get 25 seconds to finish.
 #[derive(Debug, Args)]
 pub(super) struct Serve {

@@ -1,4 +1,4 @@
-//! The ledger's own `/api/accounts…`: open an account, read its rows. Names are snake_case, as in
+//! The ledger's own `/api/accounts…`: open an account, read its rows. Names are in snake case, as in
 //! the events.
 
 use std::sync::Arc;

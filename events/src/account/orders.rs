@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::{HashMap, OrdMap};
+use imbl::OrdMap;
 
 use crate::{
     envelope::Recorded,
@@ -54,7 +54,7 @@ impl Order {
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
     by_id: OrdMap<OrderId, Arc<Order>>,
-    by_processor_order_id: HashMap<String, OrderId>,
+    by_processor_order_id: OrdMap<String, OrderId>,
 }
 
 impl Orders {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::{HashMap, OrdMap};
+use imbl::OrdMap;
 
 use crate::{
     event::{PaymentCaptured, RefundRequested},
@@ -55,7 +55,7 @@ pub struct Refund {
 #[derive(Debug, Clone, Default)]
 pub struct Payments {
     by_id: OrdMap<PaymentId, Arc<Payment>>,
-    by_processor_payment_id: HashMap<String, PaymentId>,
+    by_processor_payment_id: OrdMap<String, PaymentId>,
     refunds: OrdMap<RefundId, Arc<Refund>>,
 }
 

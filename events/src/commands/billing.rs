@@ -255,18 +255,3 @@ pub(super) fn issue_credit_note(
     }
     Ok(())
 }
-
-/// Cancels every open order of an account's ended subscription.
-pub(super) fn cancel_open_orders(
-    draft: &mut Draft,
-    account: &Account,
-    at: Timestamp,
-) -> Result<(), Rejection> {
-    let open = account.invoices.iter().flat_map(|invoice| account.orders.open_for(invoice.id));
-    for order in open.collect::<Vec<_>>() {
-        let reason = OrderCancelReason::SubscriptionEnded;
-        let cancelled = OrderCancelled { order_id: order.id, reason };
-        draft.record_as_of(StreamId::Account(account.id), at, cancelled)?;
-    }
-    Ok(())
-}

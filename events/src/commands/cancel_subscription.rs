@@ -1,6 +1,5 @@
 //! End the subscription: with its period by default, now on request.
 
-use super::billing;
 use crate::{
     account::Status,
     draft::Draft,
@@ -33,8 +32,7 @@ impl CancelSubscription {
                 .record(stream, CancellationScheduled { subscription_id, takes_effect_at });
         }
         let (at, reason) = (draft.now(), EndReason::Cancelled);
-        draft.record(stream, SubscriptionEnded { subscription_id, reason, at })?;
-        billing::cancel_open_orders(draft, &account, at)
+        draft.record(stream, SubscriptionEnded { subscription_id, reason, at })
     }
 }
 
@@ -65,9 +63,9 @@ mod tests {
     }
 
     #[test]
-    fn cancelling_now_takes_back_open_orders() {
-        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
-        given.when(cancel(false)).recorded(&["subscription.ended", "order.cancelled"]);
+    fn what_is_due_stays_due_after_cancelling_now() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite")).and(cancel(false));
+        given.when_paid().recorded(&["payment.captured", "invoice.paid"]);
     }
 
     #[test]

@@ -154,11 +154,9 @@ mod tests {
         let given = given.clone().and(given.start_checkout("order_2")).and(change_plan("starter"));
         let then = given.when(confirm("order_2", "pay_2"));
         then.recorded(&["payment.captured", "credit.granted"]);
-        let processor = then.first(|event| match event {
-            crate::event::AccountEvent::PaymentCaptured(captured) => {
-                Some(captured.processor.clone())
-            }
-            _ => None,
+        let processor = then.first(|event| {
+            let crate::event::AccountEvent::PaymentCaptured(captured) = event else { return None };
+            Some(captured.processor.clone())
         });
         assert_eq!(processor, "sandbox");
     }

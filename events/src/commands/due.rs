@@ -95,9 +95,8 @@ mod tests {
     fn a_period_that_ends_renews_at_the_boundary_and_bills_the_next_one() {
         let then = given_subscribed("pro").at("2026-06-03T12:00:00Z").when(settle_due());
         then.recorded(&["subscription.renewed", "invoice.issued", "order.placed"]);
-        let renewed = then.first(|event| match event {
-            E::SubscriptionRenewed(renewed) => Some(renewed.clone()),
-            _ => None,
+        let renewed = then.first(|event| {
+            if let E::SubscriptionRenewed(renewed) = event { Some(renewed.clone()) } else { None }
         });
         assert_eq!(renewed.period.start.to_string(), "2026-06-01T00:00:00.000000Z");
         assert_eq!(then.events()[0].effective_at, renewed.period.start);

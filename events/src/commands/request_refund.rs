@@ -184,8 +184,7 @@ fn end(draft: &mut Draft, id: AccountId, subscription: &Subscription) -> Result<
         return Ok(());
     }
     let reason = EndReason::Refunded;
-    draft.record(StreamId::Account(id), SubscriptionEnded { subscription_id, reason, at })?;
-    billing::cancel_open_orders(draft, &account, at)
+    draft.record(StreamId::Account(id), SubscriptionEnded { subscription_id, reason, at })
 }
 
 #[cfg(test)]

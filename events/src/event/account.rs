@@ -130,8 +130,6 @@ pub struct OrderPlaced {
 pub enum OrderCancelReason {
     /// The invoice it was to pay is due for another amount, or for none.
     InvoiceDueChanged,
-    /// The subscription it belongs to has ended.
-    SubscriptionEnded,
 }
 
 /// An order will not be fulfilled.

@@ -254,7 +254,7 @@ impl Appender {
     }
 
     /// One transaction for the whole batch.
-    async fn attempt(&mut self, batch: &mut Vec<Pending>) -> Result<Decided, Failure> {
+    async fn attempt(&mut self, batch: &mut [Pending]) -> Result<Decided, Failure> {
         let accounts = batch.iter().filter_map(|pending| pending.request.command.account());
         self.hold(accounts.collect()).await?;
         let head = self.lock().await?;
@@ -538,7 +538,7 @@ fn decide_one(
     Ok(draft.finish())
 }
 
-fn answer_early(batch: &mut Vec<Pending>, decided: &mut Decided) {
+fn answer_early(batch: &mut [Pending], decided: &mut Decided) {
     for (pending, answer) in batch.iter_mut().zip(&mut decided.answers) {
         if let Some(answer) = answer.take() {
             let sender = std::mem::replace(&mut pending.answer, oneshot::channel().0);

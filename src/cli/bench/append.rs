@@ -101,6 +101,9 @@ pub(super) async fn measure(
         None => None,
     };
     drop(ledger);
+    if let Some(progress) = progress {
+        live::finished(progress).await;
+    }
     pool.close().await;
     latencies.sort_unstable();
     let count = u64::try_from(latencies.len())?;
