@@ -56,8 +56,14 @@ fn play(moves: &[Move]) -> Given {
         given = match step {
             Move::Wait(seconds) => given.later(*seconds),
             Move::Pay | Move::PayLate => pay(given, matches!(step, Move::PayLate), &mut payments),
-            other => {
-                let command = command(other);
+            Move::Order(..)
+            | Move::Change(..)
+            | Move::Cancel(_)
+            | Move::Resume
+            | Move::Refund(..)
+            | Move::SettleDue
+            | Move::Amend(_) => {
+                let command = command(step);
                 let before = given.clone();
                 given.try_and(command).unwrap_or(before)
             }
