@@ -80,8 +80,10 @@ pub(super) async fn measure(
         false => None,
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let lag =
-        progress.map(|progress| tokio::spawn(most_behind(ledger.clone(), progress, stop.clone())));
+    let lag = progress.clone().map(|progress| {
+        let behind = most_behind(ledger.clone(), progress, stop.clone());
+        tokio::spawn(behind)
+    });
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let account = accounts[caller % accounts.len()];
