@@ -123,13 +123,15 @@ fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Ap
                 return Ok((route, captures));
             }
             allowed.push(route.verb);
+            if route.method() == Method::GET {
+                allowed.push("HEAD");
+            }
         }
     }
     if allowed.is_empty() {
         return Err(ApiError::not_found());
     }
-    let text = format!("this address takes {}", allowed.join(", "));
-    Err(ApiError::new("method_not_allowed", text))
+    Err(ApiError::method_not_allowed(&allowed))
 }
 
 /// What a pattern's `{…}` stand for in a path, if it fits.
