@@ -154,9 +154,13 @@ fn captures(pattern: &str, path: &str) -> Option<Vec<String>> {
 fn fields(query: &str) -> Result<HashMap<String, String>, ApiError> {
     let mut fields = HashMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if value.contains('\0') || fields.insert(name.to_string(), value.into_owned()).is_some() {
-            let text =
-                format!("`{}` comes twice in the query", name.chars().take(40).collect::<String>());
+        let shown: String = name.chars().take(40).collect();
+        if value.contains('\0') {
+            let text = format!("`{shown}` holds a NUL character in the query");
+            return Err(ApiError::new("invalid_request", text));
+        }
+        if fields.insert(name.into_owned(), value.into_owned()).is_some() {
+            let text = format!("`{shown}` comes twice in the query");
             return Err(ApiError::new("invalid_request", text));
         }
     }
