@@ -16,6 +16,9 @@ use warp::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::{error::ApiError, json};
 
+/// The longest reason that the log keeps, in characters.
+const REASON_MAX: usize = 500;
+
 /// Who calls: the holder of a key that works.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -150,13 +153,20 @@ impl Call {
     /// its own under the caller's one key.
     ///
     /// # Errors
-    /// A key that is empty, too long, or not printable.
+    /// A key that is empty, too long, or not printable; a reason that no log line should carry.
     pub fn request_for(
         &self,
         step: &str,
         command: impl Into<Command>,
         reason: Option<String>,
     ) -> Result<Request, ApiError> {
+        let unfit = |reason: &String| {
+            reason.chars().count() > REASON_MAX || reason.chars().any(char::is_control)
+        };
+        if reason.as_ref().is_some_and(unfit) {
+            let text = format!("`reason` has at most {REASON_MAX} characters, none of control");
+            return Err(ApiError::new("invalid_request", text));
+        }
         let mut request = Request::new(command, self.origin(reason), Uuid::now_v7());
         request.key = self.idempotency_key()?.map(|key| {
             let account = request.command.account();
