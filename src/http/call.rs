@@ -72,12 +72,13 @@ impl Call {
         self.capture(nth).parse().map_err(|_| ApiError::not_found())
     }
 
-    /// The body, strictly as JSON of a shape.
+    /// The body, strictly as a JSON object of a shape.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        Ok(json::parse(&self.body)?)
+        let json::Object(body) = json::parse(&self.body)?;
+        Ok(body)
     }
 
     /// The body as JSON of a shape; no body at all is the empty object.
