@@ -131,6 +131,9 @@ fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Ap
     if allowed.is_empty() {
         return Err(ApiError::not_found());
     }
+    // `…/me` fits the pattern of `…/{id}` as well.
+    allowed.sort_unstable();
+    allowed.dedup();
     Err(ApiError::method_not_allowed(&allowed))
 }
 

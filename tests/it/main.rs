@@ -2,5 +2,6 @@
 
 mod harness;
 
+mod bad_input;
 mod journey;
 mod local_postgres;
