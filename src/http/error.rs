@@ -98,6 +98,9 @@ impl ApiError {
         if let Some(seconds) = self.retry_after {
             answer = answer.with("retry-after", seconds.to_string());
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer = answer.with("www-authenticate", "Bearer".to_owned());
+        }
         if let Some(allow) = &self.allow {
             answer = answer.with("allow", allow.clone());
         }
