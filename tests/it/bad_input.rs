@@ -5,4 +5,4 @@ mod bodies;
 mod commands;
 mod ids;
 mod requests;
-mod scene;
+pub(crate) mod scene;

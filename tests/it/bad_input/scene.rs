@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use daybook_events::{
-    commands::{PublishPlan, RetirePlan},
+    commands::{PublishPlan, RetirePlan, SettleDue},
     event::{Price, Role},
     ids::{AccountId, Id, InvoiceId, RefundId, SubscriptionId},
     period::Cycle,
@@ -16,7 +16,7 @@ use crate::harness::{Answered, Customer, TestApp};
 
 /// How far a customer has come before the request of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     Fresh,
     InPounds,
     Ordered,
@@ -27,30 +27,31 @@ pub(super) enum State {
     Cancelling,
     CancellingDay40,
     Refunded,
+    Owing,
 }
 
 /// What it is about, the state, the request, the body, and status and code of the answer. The
 /// request may begin with who asks: `super` for this account, or `ledger` for none; otherwise the
 /// account's owner does.
-pub(super) type Row = (&'static str, State, &'static str, &'static str, &'static str);
+pub(crate) type Row = (&'static str, State, &'static str, &'static str, &'static str);
 
 /// What the `{…}` of a row stand for.
-pub(super) type Names = HashMap<&'static str, String>;
+pub(crate) type Names = HashMap<&'static str, String>;
 
-pub(super) fn fill(text: &str, names: &Names) -> String {
+pub(crate) fn fill(text: &str, names: &Names) -> String {
     names
         .iter()
         .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 /// A ledger with a retired plan and with somebody else's account.
-pub(super) struct Scene {
-    pub(super) test: TestApp,
-    pub(super) others: Names,
+pub(crate) struct Scene {
+    pub(crate) test: TestApp,
+    pub(crate) others: Names,
 }
 
 impl Scene {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let test = TestApp::start().await;
         let mut terms = testing::terms("old", "5");
         terms.prices.push(Price { cycle: Cycle::Yearly, ..terms.prices[0] });
@@ -90,7 +91,7 @@ impl Scene {
     }
 
     /// A new customer in a state, with the names of what is theirs.
-    pub(super) async fn enter(&self, state: State) -> (Customer, Names) {
+    pub(crate) async fn enter(&self, state: State) -> (Customer, Names) {
         let test = &self.test;
         let customer = test.customer_in(if state == State::InPounds { "GBP" } else { "USD" }).await;
         let mut names = self.others.clone();
@@ -112,6 +113,11 @@ impl Scene {
                 self.subscribe(&customer, "monthly", &mut names).await;
                 test.post("/api/billing/cancel", &customer.key, &json!({})).await.ok();
                 self.later(if state == State::Cancelling { 0 } else { 40 });
+            }
+            State::Owing => {
+                self.subscribe(&customer, "monthly", &mut names).await;
+                self.later(31);
+                names.insert("open_invoice", self.renew(&customer).await);
             }
             State::Refunded => {
                 self.subscribe(&customer, "monthly", &mut names).await;
@@ -147,13 +153,25 @@ impl Scene {
         names.insert("invoice", text(&confirmed["invoice"]["id"]));
     }
 
+    /// Lets the period end and be billed anew: the invoice that is now open.
+    async fn renew(&self, customer: &Customer) -> String {
+        let account_id = customer.account_id.parse().unwrap();
+        self.test.submit(SettleDue { account_id }).await.unwrap();
+        self.test.settle().await;
+        let path = format!("/api/accounts/{account_id}/invoices");
+        let invoices = self.test.get(&path, &customer.key).await.ok();
+        let newest = invoices["data"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(newest["status"], "open", "{newest}");
+        text(&newest["invoice_id"])
+    }
+
     /// A key that reads within one account.
-    pub(super) async fn reader_of(&self, customer: &Customer) -> String {
+    pub(crate) async fn reader_of(&self, customer: &Customer) -> String {
         self.test.key(Role::Finance, Some(&customer.account_id)).await
     }
 
     /// Sends a row's request.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         customer: &Customer,
         request: &str,
@@ -171,7 +189,7 @@ impl Scene {
     }
 
     /// Checks every row, and tells of all that are wrong.
-    pub(super) async fn check(&self, rows: &[Row]) {
+    pub(crate) async fn check(&self, rows: &[Row]) {
         let mut wrong = Vec::new();
         for (name, state, request, body, expected) in rows {
             let (customer, names) = self.enter(*state).await;
@@ -190,7 +208,7 @@ impl Scene {
 }
 
 /// Whether an answer is the refusal that is expected, of the one form that refusals have.
-pub(super) fn refusal(answer: &Answered, expected: &str) -> Result<(), String> {
+pub(crate) fn refusal(answer: &Answered, expected: &str) -> Result<(), String> {
     let said = format!("{} {}", answer.status, answer.code());
     if said != expected {
         return Err(format!("{said} instead of {expected}: {}", answer.text));
@@ -206,6 +224,6 @@ pub(super) fn refusal(answer: &Answered, expected: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
