@@ -42,14 +42,16 @@ p { margin: .25rem 0; color: var(--soft); }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .35rem 1rem; margin: 1.25rem 0; }
 dt { color: var(--soft); }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+@media (max-width: 26rem) { dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: .6rem; } }
 code { font: .875rem/1.4 ui-monospace, monospace; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
 button, .button { flex: 1 1 10rem; padding: .75rem 1rem; border-radius: 8px; font: inherit;
-  cursor: pointer; border: 1px solid var(--line); background: transparent; color: inherit;
+  cursor: pointer; border: 1px solid var(--line); background: transparent; color: var(--ink);
   text-align: center; text-decoration: none; }
 button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-.note { margin-top: 1.5rem; font-size: .875rem; }
+.note { margin: 1.5rem 0 0; font-size: .875rem; }
 ";
 
 /// `GET /sandbox/checkout/{id}`
