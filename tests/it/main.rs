@@ -1,5 +1,7 @@
 //! The one integration crate: the product from outside, on a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+
 mod harness;
 
 mod access;
