@@ -123,13 +123,18 @@ fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Ap
                 return Ok((route, captures));
             }
             allowed.push(route.verb);
+            if route.method() == Method::GET {
+                allowed.push("HEAD");
+            }
         }
     }
     if allowed.is_empty() {
         return Err(ApiError::not_found());
     }
-    let text = format!("this address takes {}", allowed.join(", "));
-    Err(ApiError::new("method_not_allowed", text))
+    // `…/me` fits the pattern of `…/{id}` as well.
+    allowed.sort_unstable();
+    allowed.dedup();
+    Err(ApiError::method_not_allowed(&allowed))
 }
 
 /// What a pattern's `{…}` stand for in a path, if it fits.
@@ -152,9 +157,13 @@ fn captures(pattern: &str, path: &str) -> Option<Vec<String>> {
 fn fields(query: &str) -> Result<HashMap<String, String>, ApiError> {
     let mut fields = HashMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if value.contains('\0') || fields.insert(name.to_string(), value.into_owned()).is_some() {
-            let text =
-                format!("`{}` comes twice in the query", name.chars().take(40).collect::<String>());
+        let shown: String = name.chars().take(40).collect();
+        if value.contains('\0') {
+            let text = format!("`{shown}` holds a NUL character in the query");
+            return Err(ApiError::new("invalid_request", text));
+        }
+        if fields.insert(name.into_owned(), value.into_owned()).is_some() {
+            let text = format!("`{shown}` comes twice in the query");
             return Err(ApiError::new("invalid_request", text));
         }
     }

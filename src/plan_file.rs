@@ -17,8 +17,13 @@ pub const EXAMPLE: &str = include_str!("../docs/plans.example.toml");
 #[derive(Debug, Error)]
 pub enum PlanFileError {
     /// Not TOML of the shape.
-    #[error("{0}")]
-    Syntax(#[from] toml::de::Error),
+    #[error("line {line}: {problem}")]
+    Syntax {
+        /// Where, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// A price that is none.
     #[error("plan `{plan}`: {problem}")]
     Price {
@@ -74,7 +79,12 @@ enum Unlimited {
 /// # Errors
 /// Not a catalogue, or a price that is none.
 pub fn parse(text: &str) -> Result<Vec<(String, PlanTerms)>, PlanFileError> {
-    let file: File = toml::from_str(text)?;
+    // The library's own text draws the place in several lines.
+    let file: File = toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        PlanFileError::Syntax { line, problem: error.message().to_owned() }
+    })?;
     file.plan.into_iter().map(plan).collect()
 }
 

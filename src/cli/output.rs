@@ -52,15 +52,20 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// An error with its causes, on standard error.
+/// An error with its causes, on one line of standard error. A cause that the message repeats
+/// already is not said twice.
 pub(crate) fn complain(error: &dyn std::error::Error) {
     let mut text = format!("daybook: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(&format!(": {said}"));
+        }
         source = cause.source();
     }
-    note(&text);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    note(&lines.join(" "));
 }
 
 /// A table of plain columns.

@@ -61,7 +61,8 @@ impl Plan {
         match self {
             Self::Import(import) => {
                 let text = read_file(&import.file)?;
-                let plans = plan_file::parse(&text)?;
+                let plans = plan_file::parse(&text)
+                    .map_err(|error| format!("{}: {error}", import.file.display()))?;
                 let imported = with_ledger(place, &import.opening, async |ledger| {
                     self::import(&ledger, plans).await
                 })

@@ -28,6 +28,7 @@ use super::{
     billing::shown,
     call::{Answer, Call},
     error::ApiError,
+    json::Object,
 };
 use crate::app::App;
 
@@ -39,7 +40,7 @@ struct OpenBody {
     currency: String,
     time_zone: Option<String>,
     #[serde(default)]
-    billing: Party,
+    billing: Object<Party>,
 }
 
 /// `POST /api/accounts`
@@ -60,7 +61,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account_id = external_id
         .as_deref()
         .map_or_else(|| AccountId::from_uuid(Uuid::now_v7()), OpenAccount::id_of_external);
-    let billing = Personal(body.billing);
+    let billing = Personal(body.billing.0);
     let command = OpenAccount { account_id, external_id, currency, zone, billing };
     let mut request = call.request(command)?;
     // A fresh id each time must not hide a retry from its key.

@@ -41,7 +41,10 @@ pub(super) async fn caller(
 }
 
 fn presented(call: &Call) -> Option<&str> {
-    let bearer = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = call.header("authorization").and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key)
+    });
     bearer.or_else(|| call.header("x-api-key"))
 }
 

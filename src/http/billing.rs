@@ -155,7 +155,7 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         });
         return Ok(Answer::ok(&body).at(receipt.position()));
     }
-    let (started, position) = ensure_checkout(&app, &call, account_id, &order).await?;
+    let (started, position) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
     let number = placed.number.unwrap_or_default();
     Ok(Answer::ok(&shapes::checkout(&app, &order, &number, &started)).at(position))
 }
@@ -171,6 +171,7 @@ fn order_placed<'e>(events: impl Iterator<Item = &'e Recorded>) -> Option<(Recor
 async fn ensure_checkout(
     app: &Arc<App>,
     call: &Call,
+    step: &str,
     account_id: AccountId,
     order: &OrderPlaced,
 ) -> Result<(CheckoutStarted, i64), ApiError> {
@@ -182,7 +183,7 @@ async fn ensure_checkout(
         processor_order_id,
     };
     // A retry of the whole call meets this step's own key, and so the same answer.
-    match app.submit(call.request_for("/checkout", command, None)?).await {
+    match app.submit(call.request_for(step, command, None)?).await {
         Ok(receipt) => {
             let started =
                 receipt.events.iter().find_map(|recorded| match shapes::account_event(recorded)? {
@@ -330,7 +331,7 @@ pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     let mut position = receipt.position();
     body["checkout"] = Value::Null;
     if let Some((placed, order)) = order_placed(events) {
-        let (started, at) = ensure_checkout(&app, &call, account_id, &order).await?;
+        let (started, at) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
         let number = placed.number.unwrap_or_default();
         body["checkout"] = shapes::checkout(&app, &order, &number, &started);
         position = at;
@@ -446,7 +447,8 @@ pub async fn pay_invoice(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
         })
         .await?;
     let (order, number) = found?;
-    let (started, position) = ensure_checkout(&app, &call, account_id, &order).await?;
+    // Its one step: it meets the caller's key under the name that every other call uses.
+    let (started, position) = ensure_checkout(&app, &call, "", account_id, &order).await?;
     Ok(Answer::ok(&shapes::checkout(&app, &order, &number, &started)).at(position))
 }
 

@@ -16,6 +16,9 @@ use warp::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::{error::ApiError, json};
 
+/// The longest reason that the log keeps, in characters.
+const REASON_MAX: usize = 500;
+
 /// Who calls: the holder of a key that works.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -69,12 +72,13 @@ impl Call {
         self.capture(nth).parse().map_err(|_| ApiError::not_found())
     }
 
-    /// The body, strictly as JSON of a shape.
+    /// The body, strictly as a JSON object of a shape.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        Ok(json::parse(&self.body)?)
+        let json::Object(body) = json::parse(&self.body)?;
+        Ok(body)
     }
 
     /// The body as JSON of a shape; no body at all is the empty object.
@@ -111,8 +115,9 @@ impl Call {
     /// A key of one account that names another; a header that is no account id.
     pub fn account_if_any(&self) -> Result<Option<AccountId>, ApiError> {
         let own = self.caller()?.account;
-        let Some(named) = self.header("daybook-account") else { return Ok(own) };
-        let named = named.parse::<AccountId>().ok();
+        let Some(named) = self.headers.get("daybook-account") else { return Ok(own) };
+        // A header that is not even text must not pass for none: that would mean the whole ledger.
+        let named = named.to_str().ok().and_then(|named| named.parse::<AccountId>().ok());
         match (own, named) {
             (None, Some(named)) => Ok(Some(named)),
             (Some(own), Some(named)) if own == named => Ok(Some(own)),
@@ -149,13 +154,20 @@ impl Call {
     /// its own under the caller's one key.
     ///
     /// # Errors
-    /// A key that is empty, too long, or not printable.
+    /// A key that is empty, too long, or not printable; a reason that no log line should carry.
     pub fn request_for(
         &self,
         step: &str,
         command: impl Into<Command>,
         reason: Option<String>,
     ) -> Result<Request, ApiError> {
+        let unfit = |reason: &String| {
+            reason.chars().count() > REASON_MAX || reason.chars().any(char::is_control)
+        };
+        if reason.as_ref().is_some_and(unfit) {
+            let text = format!("`reason` has at most {REASON_MAX} characters, none of control");
+            return Err(ApiError::new("invalid_request", text));
+        }
         let mut request = Request::new(command, self.origin(reason), Uuid::now_v7());
         request.key = self.idempotency_key()?.map(|key| {
             let account = request.command.account();

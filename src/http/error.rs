@@ -23,6 +23,8 @@ pub struct ApiError {
     pub message: String,
     /// Seconds after which another try makes sense.
     pub retry_after: Option<u32>,
+    /// The methods that the address does take.
+    pub allow: Option<String>,
 }
 
 /// The codes that the HTTP edge itself gives out, with their statuses; the rules' codes are
@@ -63,7 +65,16 @@ impl ApiError {
         let known = EDGE_CODES.iter().find(|(known, _)| *known == code);
         let status = known.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status);
         let passes = status == StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, code, message: message.into(), retry_after: passes.then_some(1) }
+        let retry_after = passes.then_some(1);
+        Self { status, code, message: message.into(), retry_after, allow: None }
+    }
+
+    /// A method that an address does not take, with those that it does.
+    #[must_use]
+    pub fn method_not_allowed(allowed: &[&str]) -> Self {
+        let allow = allowed.join(", ");
+        let error = Self::new("method_not_allowed", format!("this address takes {allow}"));
+        Self { allow: Some(allow), ..error }
     }
 
     /// Something that is not there, or not for this caller: the two look the same.
@@ -83,11 +94,17 @@ impl ApiError {
     #[must_use]
     pub fn answer(&self, request_id: &str) -> Answer {
         let error = json!({ "code": self.code, "message": self.message, "request_id": request_id });
-        let answer = Answer::json(self.status, &json!({ "error": error }));
-        match self.retry_after {
-            Some(seconds) => answer.with("retry-after", seconds.to_string()),
-            None => answer,
+        let mut answer = Answer::json(self.status, &json!({ "error": error }));
+        if let Some(seconds) = self.retry_after {
+            answer = answer.with("retry-after", seconds.to_string());
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer = answer.with("www-authenticate", "Bearer".to_owned());
+        }
+        if let Some(allow) = &self.allow {
+            answer = answer.with("allow", allow.clone());
+        }
+        answer
     }
 }
 
@@ -100,7 +117,7 @@ impl From<Rejection> for ApiError {
             Kind::Internal => return Self::internal(&rejection),
         };
         let (code, message) = (rejection.code(), rejection.to_string());
-        Self { status, code, message, retry_after: None }
+        Self { status, code, message, retry_after: None, allow: None }
     }
 }
 
@@ -154,7 +171,7 @@ impl From<ProcessorError> for ApiError {
 impl From<JsonError> for ApiError {
     fn from(error: JsonError) -> Self {
         let (status, code) = (StatusCode::BAD_REQUEST, error.code());
-        Self { status, code, message: error.to_string(), retry_after: None }
+        Self { status, code, message: error.to_string(), retry_after: None, allow: None }
     }
 }
 

@@ -13,7 +13,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+};
 
 /// Levels of arrays and objects that a document may have.
 pub const MAX_DEPTH: usize = 32;
@@ -126,6 +129,32 @@ impl JsonError {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     let text = guarded(bytes)?;
     serde_json::from_str(text).map_err(|error| misfit(&error))
+}
+
+/// A value that came as an object. Left to itself, serde also takes an array for a struct, by the
+/// order of its fields, which nobody promised.
+#[derive(Debug, Clone, Default)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_map(Fields(std::marker::PhantomData)).map(Self)
+    }
+}
+
+/// Takes an object, and nothing else, for a `T`.
+struct Fields<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(entries))
+    }
 }
 
 /// Checks one document without building it; see the module for what is checked.
@@ -523,6 +552,21 @@ mod tests {
         assert_eq!(sly, Err(JsonError::UnknownField { field: "a`, expected `b".into() }));
         let none = parse::<Nothing>(br#"{"x":1}"#).map(|_| ());
         assert_eq!(none, Err(JsonError::UnknownField { field: "x".into() }));
+    }
+
+    #[test]
+    fn an_object_is_not_an_array_of_its_fields() {
+        let object = |text: &str| parse::<Object<Order>>(text.as_bytes()).map(|Object(it)| it);
+        assert_eq!(object(r#"{"plan":"p","seats":2}"#), order(r#"{"plan":"p","seats":2}"#));
+        assert_eq!(
+            object(r#"{"plan":"p"}"#),
+            Err(JsonError::MissingField { field: "seats".into() })
+        );
+        for text in [r#"["p",2,null]"#, "1", "null", "\"p\""] {
+            let Err(error) = object(text) else { panic!("accepted: {text}") };
+            assert_eq!(error.code(), "json_shape");
+            assert!(error.to_string().contains("expected an object"), "{error}");
+        }
     }
 
     #[test]

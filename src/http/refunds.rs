@@ -117,7 +117,6 @@ async fn amount(
     account_id: AccountId,
     body: &RefundBody,
 ) -> Result<Option<Money>, ApiError> {
-    let Some(text) = &body.amount else { return Ok(None) };
     let own = app
         .ledger
         .look(Some(account_id), move |world| world.account(account_id).map(|it| it.currency))
@@ -128,6 +127,16 @@ async fn amount(
         Some(code) => code
             .parse()
             .map_err(|error: MoneyError| ApiError::new("currency_unknown", error.to_string()))?,
+    };
+    let Some(text) = &body.amount else {
+        // A currency alone still says what the caller believes the account to be billed in.
+        let (given, expected) = (currency, own);
+        let agrees = given == expected;
+        return if agrees {
+            Ok(None)
+        } else {
+            Err(Rejection::WrongCurrency { given, expected }.into())
+        };
     };
     Money::parse(text, currency).map(Some).map_err(|error| {
         let code = match error {

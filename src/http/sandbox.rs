@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use daybook_events::Rejection;
 use daybook_projections::{
     orders::{OrderRow, OrderStatus, Orders},
     query,
@@ -41,13 +42,16 @@ p { margin: .25rem 0; color: var(--soft); }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .35rem 1rem; margin: 1.25rem 0; }
 dt { color: var(--soft); }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+@media (max-width: 26rem) { dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: .6rem; } }
 code { font: .875rem/1.4 ui-monospace, monospace; }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
-button { flex: 1 1 10rem; padding: .75rem 1rem; border-radius: 8px; font: inherit; cursor: pointer;
-  border: 1px solid var(--line); background: transparent; color: inherit; }
+button, .button { flex: 1 1 10rem; padding: .75rem 1rem; border-radius: 8px; font: inherit;
+  cursor: pointer; border: 1px solid var(--line); background: transparent; color: var(--ink);
+  text-align: center; text-decoration: none; }
 button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-.note { margin-top: 1.5rem; font-size: .875rem; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.note { margin: 1.5rem 0 0; font-size: .875rem; }
 ";
 
 /// `GET /sandbox/checkout/{id}`
@@ -68,14 +72,19 @@ pub async fn page(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
             id = escape(call.capture(0)),
         )
     } else {
-        let state = match order.status {
-            OrderStatus::Paid => "This order is paid",
-            OrderStatus::Cancelled => "This order was cancelled",
-            OrderStatus::Pending | OrderStatus::AwaitingPayment => "This order cannot be paid yet",
-        };
-        format!("<h1>{state}</h1><p>There is nothing to do here.</p>{details}")
+        closed(&order)
     };
     Ok(html(StatusCode::OK, "Sandbox checkout", &body))
+}
+
+/// What the page says of an order that nobody can pay.
+fn closed(order: &OrderRow) -> String {
+    let state = match order.status {
+        OrderStatus::Paid => "This order is paid",
+        OrderStatus::Cancelled => "This order was cancelled",
+        OrderStatus::Pending | OrderStatus::AwaitingPayment => "This order cannot be paid yet",
+    };
+    format!("<h1>{state}</h1><p>There is nothing to do here.</p>{}", details(order))
 }
 
 /// `POST /sandbox/checkout/{id}/pay`: what the processor's page would hand to the panel.
@@ -85,10 +94,20 @@ pub async fn page(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let order = order(&app, &call).await?;
     let Processor::Sandbox(sandbox) = &app.processor else { return Err(ApiError::not_found()) };
-    if order.status != OrderStatus::AwaitingPayment {
-        return Err(daybook_events::Rejection::OrderAlreadyPaid { order: order.order_id }.into());
-    }
     let wants_json = call.header("accept").is_some_and(|accept| accept.contains("json"));
+    if order.status != OrderStatus::AwaitingPayment {
+        if !wants_json {
+            return Ok(html(StatusCode::CONFLICT, "Sandbox checkout", &closed(&order)));
+        }
+        let order_id = order.order_id;
+        return Err(match order.status {
+            OrderStatus::Paid => Rejection::OrderAlreadyPaid { order: order_id },
+            OrderStatus::Cancelled | OrderStatus::Pending | OrderStatus::AwaitingPayment => {
+                Rejection::OrderNotOpen { order: order_id }
+            }
+        }
+        .into());
+    }
     let fails = form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure");
     if fails {
         let error = json!({ "code": "payment_failed", "message": "the sandbox was told to fail" });
@@ -96,8 +115,13 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
             let body = json!({ "error": error });
             return Ok(Answer::json(StatusCode::PAYMENT_REQUIRED, &body));
         }
-        let body = "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>";
-        return Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", body));
+        let body = format!(
+            "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>
+             <p class=\"actions\"><a class=\"button\" href=\"/sandbox/checkout/{}\">Back to the
+             checkout</a></p>",
+            escape(call.capture(0)),
+        );
+        return Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body));
     }
     let order_id = call.capture(0);
     let payment_id = sandbox.payment_id(order_id, &Uuid::now_v7().to_string());

@@ -378,12 +378,14 @@ async fn apologise(mut stream: TcpStream) {
 
 fn busy_answer() -> String {
     let body = concat!(
-        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"#,
-        r#""code":"busy","detail":"all connections are taken; try again in 1 s"}"#
+        r#"{"error":{"code":"overloaded","message":"all connections are taken; try again in 1 s","#,
+        r#""request_id":null}}"#
     );
     format!(
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
-         Cache-Control: no-store\r\nContent-Type: application/problem+json\r\n\
+         Cache-Control: no-store\r\nContent-Type: application/json\r\n\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+         Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )

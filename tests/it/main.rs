@@ -1,6 +1,14 @@
 //! The one integration crate: the product from outside, on a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+
 mod harness;
 
+mod access;
+mod bad_input;
+mod checkout_page;
+mod cli;
+mod idempotency;
 mod journey;
 mod local_postgres;
+mod server_limits;

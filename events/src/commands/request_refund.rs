@@ -61,7 +61,7 @@ impl RequestRefund {
 
     fn check(&self, draft: &Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
-        let reason_length = self.reason.chars().count();
+        let reason_length = self.reason.trim().chars().count();
         if reason_length == 0 || reason_length > 500 || self.reason.chars().any(char::is_control) {
             return Err(Rejection::ReasonRequired);
         }

@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    ConnectOptions, PgConnection, PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -30,15 +30,17 @@ const SESSION: &str = "set search_path = daybook, daybook_views;
 /// A malformed URL, a database that cannot be reached or that the log cannot rest on.
 pub async fn pool(url: &str, size: u32) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+    // Not by the pool: it would try for as long as its time-out, and then hide the reason.
+    let mut first = connect(&options).await?;
+    check_server(&mut first).await?;
+    first.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(10))
         // A dead connection is noticed by its first statement; asking first costs every read.
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(async move { prepare(connection).await }))
-        .connect_with(options)
-        .await?;
-    check_server(&pool).await?;
+        .connect_lazy_with(options);
     Ok(pool)
 }
 
@@ -60,11 +62,11 @@ pub async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(SESSION).execute(connection).await.map(drop)
 }
 
-async fn check_server(pool: &PgPool) -> Result<(), StoreError> {
+async fn check_server(connection: &mut PgConnection) -> Result<(), StoreError> {
     let (version, encoding): (i32, String) = sqlx::query_as(
         "select current_setting('server_version_num')::int4, current_setting('server_encoding')",
     )
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await?;
     if version < OLDEST_SERVER {
         let major = version / 10_000;

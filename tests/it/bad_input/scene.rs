@@ -1,0 +1,229 @@
+//! The states into which the tables bring a customer, and the check of one row.
+
+use std::collections::HashMap;
+
+use daybook_events::{
+    commands::{PublishPlan, RetirePlan, SettleDue},
+    event::{Price, Role},
+    ids::{AccountId, Id, InvoiceId, RefundId, SubscriptionId},
+    period::Cycle,
+    testing,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Answered, Customer, TestApp};
+
+/// How far a customer has come before the request of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Fresh,
+    InPounds,
+    Ordered,
+    Free,
+    Subscribed,
+    SubscribedDay16,
+    YearlyDay31,
+    Cancelling,
+    CancellingDay40,
+    Refunded,
+    Owing,
+}
+
+/// What it is about, the state, the request, the body, and status and code of the answer. The
+/// request may begin with who asks: `super` for this account, or `ledger` for none; otherwise the
+/// account's owner does.
+pub(crate) type Row = (&'static str, State, &'static str, &'static str, &'static str);
+
+/// What the `{…}` of a row stand for.
+pub(crate) type Names = HashMap<&'static str, String>;
+
+pub(crate) fn fill(text: &str, names: &Names) -> String {
+    names
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// A ledger with a retired plan and with somebody else's account.
+pub(crate) struct Scene {
+    pub(crate) test: TestApp,
+    pub(crate) others: Names,
+}
+
+impl Scene {
+    pub(crate) async fn start() -> Self {
+        let test = TestApp::start().await;
+        let mut terms = testing::terms("old", "5");
+        terms.prices.push(Price { cycle: Cycle::Yearly, ..terms.prices[0] });
+        test.submit(PublishPlan { slug: "old".to_owned(), terms }).await.unwrap();
+        test.submit(RetirePlan { plan: "old".to_owned() }).await.unwrap();
+        let mut this = Self { test, others: Names::new() };
+        this.others = this.somebody_else().await;
+        this
+    }
+
+    /// Ids that belong to somebody else, and ids that belong to nobody.
+    async fn somebody_else(&self) -> Names {
+        let test = &self.test;
+        let (other, names) = self.enter(State::Subscribed).await;
+        let change = json!({ "planId": "business" });
+        let changed = test.post("/api/billing/plan-change", &other.key, &change).await.ok();
+        let paid = test.pay(&changed["checkout"]).await;
+        let (_, refunded) = self.enter(State::Refunded).await;
+        let nobody = || Uuid::now_v7();
+        Names::from([
+            ("foreign_account", other.account_id.clone()),
+            ("foreign_sub", names["sub"].clone()),
+            ("foreign_invoice", text(&changed["invoice"]["id"])),
+            ("foreign_order", text(&paid["orderId"])),
+            ("foreign_payment", text(&paid["paymentId"])),
+            ("foreign_signature", text(&paid["signature"])),
+            ("foreign_refund", refunded["refund"].clone()),
+            ("missing_account", AccountId::from_uuid(nobody()).to_string()),
+            ("missing_sub", SubscriptionId::from_uuid(nobody()).to_string()),
+            ("missing_invoice", InvoiceId::from_uuid(nobody()).to_string()),
+            ("missing_refund", RefundId::from_uuid(nobody()).to_string()),
+            ("missing_order", format!("order_{}", "A".repeat(20))),
+            ("201", "x".repeat(201)),
+            ("301", "x".repeat(301)),
+            ("501", "x".repeat(501)),
+        ])
+    }
+
+    /// A new customer in a state, with the names of what is theirs.
+    pub(crate) async fn enter(&self, state: State) -> (Customer, Names) {
+        let test = &self.test;
+        let customer = test.customer_in(if state == State::InPounds { "GBP" } else { "USD" }).await;
+        let mut names = self.others.clone();
+        names.insert("account", customer.account_id.clone());
+        match state {
+            State::Fresh | State::InPounds => {}
+            State::Ordered => _ = self.order(&customer, "monthly", &mut names).await,
+            State::Free => _ = test.checkout(&customer, "free").await,
+            State::Subscribed => self.subscribe(&customer, "monthly", &mut names).await,
+            State::SubscribedDay16 => {
+                self.subscribe(&customer, "monthly", &mut names).await;
+                self.later(16);
+            }
+            State::YearlyDay31 => {
+                self.subscribe(&customer, "yearly", &mut names).await;
+                self.later(31);
+            }
+            State::Cancelling | State::CancellingDay40 => {
+                self.subscribe(&customer, "monthly", &mut names).await;
+                test.post("/api/billing/cancel", &customer.key, &json!({})).await.ok();
+                self.later(if state == State::Cancelling { 0 } else { 40 });
+            }
+            State::Owing => {
+                self.subscribe(&customer, "monthly", &mut names).await;
+                self.later(31);
+                names.insert("open_invoice", self.renew(&customer).await);
+            }
+            State::Refunded => {
+                self.subscribe(&customer, "monthly", &mut names).await;
+                let body = json!({ "reason": "customer_request" });
+                let refunded = test.post("/api/refunds", &customer.key, &body).await.ok();
+                names.insert("refund", text(&refunded["refunds"][0]["refund_id"]));
+            }
+        }
+        (customer, names)
+    }
+
+    fn later(&self, days: u64) {
+        self.test.clock.set(self.test.clock.now().plus_days(days));
+    }
+
+    /// An order for `pro` that was paid twice at the processor, which nobody has told us yet.
+    async fn order(&self, customer: &Customer, cycle: &str, names: &mut Names) -> Value {
+        let body = json!({ "planId": "pro", "billingCycle": cycle });
+        let checkout = self.test.post("/api/billing/checkout", &customer.key, &body).await.ok();
+        let (paid, again) = (self.test.pay(&checkout).await, self.test.pay(&checkout).await);
+        names.insert("order", text(&paid["orderId"]));
+        names.insert("payment", text(&paid["paymentId"]));
+        names.insert("signature", text(&paid["signature"]));
+        names.insert("payment_2", text(&again["paymentId"]));
+        names.insert("signature_2", text(&again["signature"]));
+        paid
+    }
+
+    async fn subscribe(&self, customer: &Customer, cycle: &str, names: &mut Names) {
+        let paid = self.order(customer, cycle, names).await;
+        let confirmed = self.test.confirm(customer, &paid).await;
+        names.insert("sub", text(&confirmed["subscription"]["id"]));
+        names.insert("invoice", text(&confirmed["invoice"]["id"]));
+    }
+
+    /// Lets the period end and be billed anew: the invoice that is now open.
+    async fn renew(&self, customer: &Customer) -> String {
+        let account_id = customer.account_id.parse().unwrap();
+        self.test.submit(SettleDue { account_id }).await.unwrap();
+        self.test.settle().await;
+        let path = format!("/api/accounts/{account_id}/invoices");
+        let invoices = self.test.get(&path, &customer.key).await.ok();
+        let newest = invoices["data"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(newest["status"], "open", "{newest}");
+        text(&newest["invoice_id"])
+    }
+
+    /// A key that reads within one account.
+    pub(crate) async fn reader_of(&self, customer: &Customer) -> String {
+        self.test.key(Role::Finance, Some(&customer.account_id)).await
+    }
+
+    /// Sends a row's request.
+    pub(crate) async fn ask(
+        &self,
+        customer: &Customer,
+        request: &str,
+        body: Option<Vec<u8>>,
+    ) -> Answered {
+        let words: Vec<_> = request.split(' ').collect();
+        let account = ("daybook-account", customer.account_id.as_str());
+        let (key, headers, method, path) = match *words.as_slice() {
+            ["super", method, path] => (&self.test.super_key, vec![account], method, path),
+            ["ledger", method, path] => (&self.test.super_key, Vec::new(), method, path),
+            [method, path] => (&customer.key, Vec::new(), method, path),
+            _ => panic!("not a request: {request}"),
+        };
+        self.test.send(method, path, key, &headers, body).await
+    }
+
+    /// Checks every row, and tells of all that are wrong.
+    pub(crate) async fn check(&self, rows: &[Row]) {
+        let mut wrong = Vec::new();
+        for (name, state, request, body, expected) in rows {
+            let (customer, names) = self.enter(*state).await;
+            let body = Some(fill(body, &names).into_bytes()).filter(|body| !body.is_empty());
+            let before = self.test.log_position().await;
+            let answer = self.ask(&customer, &fill(request, &names), body).await;
+            if let Err(problem) = refusal(&answer, expected) {
+                wrong.push(format!("{name}: {problem}"));
+            }
+            if self.test.log_position().await != before {
+                wrong.push(format!("{name}: something was appended"));
+            }
+        }
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+}
+
+/// Whether an answer is the refusal that is expected, of the one form that refusals have.
+pub(crate) fn refusal(answer: &Answered, expected: &str) -> Result<(), String> {
+    let said = format!("{} {}", answer.status, answer.code());
+    if said != expected {
+        return Err(format!("{said} instead of {expected}: {}", answer.text));
+    }
+    let error = &answer.json()["error"];
+    let message = error["message"].as_str().unwrap_or_default();
+    if message.is_empty() || message.len() > 500 || message.ends_with('.') {
+        return Err(format!("a message of another style: {message}"));
+    }
+    if error["request_id"].as_str() != answer.headers["x-request-id"].to_str().ok() {
+        return Err(format!("the request id is not the header's: {}", answer.text));
+    }
+    Ok(())
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}

@@ -1,0 +1,237 @@
+//! The sandbox's checkout page, in a real browser: chromium by chromedriver, which
+//! `make test` installs.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::harness::TestApp;
+
+/// A browser with a profile of its own, gone with the test.
+struct Browser {
+    client: Client,
+    session_url: String,
+    driver: Child,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    async fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .process_group(0)
+            .kill_on_drop(true)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed (Debian: chromium-driver)");
+        let url = format!("http://127.0.0.1:{}", port(&mut driver).await);
+        let mut args: Vec<_> = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]
+        .map(str::to_owned)
+        .into();
+        args.push(format!("--user-data-dir={}", profile.path().display()));
+        let capabilities = json!({
+            "goog:chromeOptions": { "args": args },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(capabilities) = capabilities else { panic!("not an object") };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&url)
+            .await
+            .unwrap();
+        let session = client.session_id().await.unwrap().unwrap();
+        let session_url = format!("{url}/session/{session}");
+        Self { client, session_url, driver, _profile: profile }
+    }
+
+    /// A command of chromedriver's own.
+    async fn command(&self, path: &str, body: Value) -> Value {
+        let url = format!("{}/{path}", self.session_url);
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        assert!(answer["value"]["error"].is_null(), "{answer}");
+        answer["value"].clone()
+    }
+
+    async fn devtools(&self, cmd: &str, params: Value) {
+        self.command("goog/cdp/execute", json!({ "cmd": cmd, "params": params })).await;
+    }
+
+    /// What the page has complained of since the last time.
+    async fn console_errors(&self) -> Vec<String> {
+        let entries = self.command("se/log", json!({ "type": "browser" })).await;
+        let entries = entries.as_array().unwrap();
+        entries.iter().map(ToString::to_string).filter(|it| it.contains("SEVERE")).collect()
+    }
+
+    async fn text(&self, css: &str) -> String {
+        let wait = self.client.wait().at_most(Duration::from_secs(20));
+        wait.for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
+    }
+
+    async fn click(&self, css: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    async fn close(self) {
+        self.client.clone().close().await.unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // A test that failed has left the browser open.
+        if let Some(pid) = self.driver.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// The port that the driver says it has taken.
+async fn port(driver: &mut Child) -> u16 {
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return port.trim_end_matches('.').parse().unwrap();
+        }
+    }
+    panic!("chromedriver ended before it had a port");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_pays_on_the_page_and_the_panel_confirms_it() {
+    let test = TestApp::start().await;
+    let customer = test.customer().await;
+    let checkout = test.checkout(&customer, "pro").await;
+    let url = checkout["checkoutUrl"].as_str().unwrap();
+    let browser = Browser::start().await;
+
+    browser.client.goto(url).await.unwrap();
+    assert_eq!(browser.text(".amount").await, "15.00 USD");
+    assert!(browser.text("main").await.contains("Pro, monthly"));
+    let position = test.log_position().await;
+    browser.click("button.primary").await;
+    let paid = json!({
+        "paymentId": browser.text("#payment-id").await,
+        "orderId": browser.text("#order-id").await,
+        "signature": browser.text("#signature").await,
+    });
+    assert_eq!(test.log_position().await, position, "the page books nothing");
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+
+    let confirmed = test.confirm(&customer, &paid).await;
+    assert_eq!(confirmed["subscription"]["status"], "active");
+    let me = test.get("/api/billing/subscription/me", &customer.key).await.ok();
+    assert_eq!(me["status"], "active");
+    browser.client.goto(url).await.unwrap();
+    assert_eq!(browser.text("h1").await, "This order is paid");
+    let forms = browser.client.find_all(Locator::Css("form, button")).await.unwrap();
+    assert!(forms.is_empty());
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_fails_is_said_books_nothing_and_can_be_tried_again() {
+    let test = TestApp::start().await;
+    let customer = test.customer().await;
+    let checkout = test.checkout(&customer, "pro").await;
+    let position = test.log_position().await;
+    let browser = Browser::start().await;
+    browser.client.goto(checkout["checkoutUrl"].as_str().unwrap()).await.unwrap();
+    browser.click("button[value=failure]").await;
+    assert_eq!(browser.text("a.button").await, "Back to the checkout");
+    assert_eq!(browser.text("h1").await, "The payment failed");
+    browser.click("a.button").await;
+    browser.click("button.primary").await;
+    assert!(browser.text("#payment-id").await.starts_with("pay_"));
+    assert_eq!(test.log_position().await, position);
+    let me = test.get("/api/billing/subscription/me", &customer.key).await;
+    me.refused(404, "no_subscription");
+    browser.close().await;
+}
+
+/// A window of a width in a colour scheme.
+async fn look_at(browser: &Browser, width: u32, scheme: &str) {
+    let metrics = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+    browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+}
+
+/// Contrast of a text with what lies behind it, by WCAG's formula, of every text on the page.
+const LOWEST_CONTRAST: &str = r"
+    const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const rgb = text => text.match(/[\d.]+/g).map(Number);
+    const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+    const behind = it => {
+        const colour = rgb(getComputedStyle(it).backgroundColor);
+        return colour[3] === 0 ? behind(it.parentElement) : colour;
+    };
+    return Math.min(...[...document.querySelectorAll('main *')].filter(it => it.innerText).map(it => {
+        const [a, b] = [light(rgb(getComputedStyle(it).color)), light(behind(it))];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }));";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_every_width_and_is_legible_in_both_schemes() {
+    let test = TestApp::start().await;
+    let customer = test.customer().await;
+    let checkout = test.checkout(&customer, "pro").await;
+    let url = checkout["checkoutUrl"].as_str().unwrap();
+    let browser = Browser::start().await;
+    // They stay there for people to look at.
+    let shots: PathBuf = std::env::temp_dir().join("daybook-screenshots");
+    std::fs::create_dir_all(&shots).unwrap();
+    for page in ["open", "failed", "taken", "paid"] {
+        browser.client.goto(url).await.unwrap();
+        match page {
+            "failed" => browser.click("button[value=failure]").await,
+            "taken" => {
+                browser.click("button.primary").await;
+                let paid = json!({
+                    "paymentId": browser.text("#payment-id").await,
+                    "orderId": browser.text("#order-id").await,
+                    "signature": browser.text("#signature").await,
+                });
+                test.confirm(&customer, &paid).await;
+            }
+            _open_or_paid => {}
+        }
+        for (width, scheme) in
+            [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")]
+        {
+            look_at(&browser, width, scheme).await;
+            let overflow = "return document.documentElement.scrollWidth - innerWidth";
+            let overflow = browser.client.execute(overflow, vec![]).await.unwrap();
+            assert!(overflow.as_i64().unwrap() <= 0, "{page} at {width}: {overflow} too wide");
+            let contrast = browser.client.execute(LOWEST_CONTRAST, vec![]).await.unwrap();
+            assert!(contrast.as_f64().unwrap() >= 4.5, "{page}, {scheme}: {contrast}");
+            let shot = browser.client.screenshot().await.unwrap();
+            std::fs::write(shots.join(format!("{page}-{width}-{scheme}.png")), shot).unwrap();
+        }
+    }
+    browser.close().await;
+}

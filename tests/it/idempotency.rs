@@ -1,0 +1,162 @@
+//! Idempotency keys: whatever a caller repeats, it happens once.
+
+use daybook::http::routes::ROUTES;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::{
+    bad_input::scene::{
+        Names, Scene,
+        State::{self, Cancelling, Fresh, Ordered, Owing, Subscribed},
+        fill,
+    },
+    harness::{Answered, Customer},
+};
+
+/// The state, who asks (an account's owner, `super` or `ledger`), what, and another body.
+type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const WRITES: [Row; 9] = [
+    (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
+    (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
+    (Fresh, "owner", "POST", "/api/billing/checkout", r#"{"planId":"pro","billingCycle":"monthly"}"#, r#"{"planId":"starter","billingCycle":"monthly"}"#),
+    (Ordered, "owner", "POST", "/api/billing/checkout/confirm", r#"{"paymentId":"{payment}","orderId":"{order}","signature":"{signature}"}"#, r#"{"paymentId":"{payment_2}","orderId":"{order}","signature":"{signature_2}"}"#),
+    (Subscribed, "owner", "POST", "/api/billing/plan-change", r#"{"planId":"business"}"#, r#"{"planId":"starter"}"#),
+    (Subscribed, "owner", "POST", "/api/billing/cancel", "{}", r#"{"atPeriodEnd":false}"#),
+    (Cancelling, "owner", "POST", "/api/billing/resume", "{}", " {}"),
+    (Owing, "owner", "POST", "/api/billing/invoices/{id}/checkout", "{}", " {}"),
+    (Subscribed, "owner", "POST", "/api/refunds", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
+];
+
+/// Writes of the route table that append nothing under a key of the caller's.
+const OTHERS: [&str; 2] = ["/api/billing/plan-change/preview", "/sandbox/checkout/{id}/pay"];
+
+async fn send(
+    scene: &Scene,
+    (customer, names): &(Customer, Names),
+    (_, who, method, path, ..): &Row,
+    body: &str,
+    key: Option<&str>,
+) -> Answered {
+    let id = if path.contains("invoices") { "{open_invoice}" } else { "{sub}" };
+    let path = fill(&path.replace("{id}", id), names);
+    let mut headers = Vec::new();
+    if *who == "super" {
+        headers.push(("daybook-account", customer.account_id.as_str()));
+    }
+    headers.extend(key.map(|key| ("idempotency-key", key)));
+    let api_key = if *who == "owner" { &customer.key } else { &scene.test.super_key };
+    scene.test.send(method, &path, api_key, &headers, Some(fill(body, names).into_bytes())).await
+}
+
+#[test]
+fn every_write_there_is_is_tried() {
+    let tried = |verb, path| {
+        WRITES.iter().any(|(_, _, method, tried, ..)| (verb, path) == (*method, *tried))
+    };
+    for route in ROUTES.iter().filter(|route| route.verb != "GET") {
+        let other = OTHERS.contains(&route.path);
+        assert_ne!(tried(route.verb, route.path), other, "{} {}", route.verb, route.path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_callers_with_one_key_bring_about_one_effect_and_hear_one_answer() {
+    let scene = Scene::start().await;
+    for (nth, row) in WRITES.iter().enumerate() {
+        let (state, _, method, path, body, other) = row;
+        let asked = format!("{method} {path}");
+        // What one request without a key appends, by a customer in the same state.
+        let control = scene.enter(*state).await;
+        let before = scene.test.log_position().await;
+        send(&scene, &control, row, body, None).await.ok();
+        let effect = scene.test.log_position().await - before;
+        assert!(effect > 0, "{asked}");
+
+        let customer = scene.enter(*state).await;
+        let key = format!("key-{nth}");
+        let before = scene.test.log_position().await;
+        let tries = (0..8).map(|_| send(&scene, &customer, row, body, Some(&key)));
+        let mut answers = join_all(tries).await;
+        assert_eq!(scene.test.log_position().await - before, effect, "{asked}");
+        answers.push(send(&scene, &customer, row, body, Some(&key)).await);
+        for answer in &answers {
+            assert!((200..300).contains(&answer.status), "{asked}: {}", answer.text);
+            assert_eq!(answer.text, answers[0].text, "{asked}");
+            assert_eq!(answer.position(), answers[0].position(), "{asked}");
+        }
+
+        let reused = send(&scene, &customer, row, other, Some(&key)).await;
+        reused.refused(422, "idempotency_key_reused");
+        assert_eq!(scene.test.log_position().await - before, effect, "{asked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_does_not_use_its_key_up() {
+    let scene = Scene::start().await;
+    let (customer, _) = scene.enter(Fresh).await;
+    let test = &scene.test;
+    let checkout = "/api/billing/checkout";
+    for refused in ["nope", "enterprise"] {
+        let body = json!({ "planId": refused, "billingCycle": "monthly" });
+        let answer = test.post_keyed(checkout, &customer.key, "k", &body).await;
+        assert!(matches!(answer.status, 404 | 409), "{}", answer.text);
+    }
+    let body = json!({ "planId": "pro", "billingCycle": "monthly" });
+    let first = test.post_keyed(checkout, &customer.key, "k", &body).await;
+    let again = test.post_keyed(checkout, &customer.key, "k", &body).await;
+    assert_eq!(first.text, again.text);
+    first.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_accounts_may_use_the_same_key() {
+    let scene = Scene::start().await;
+    let body = json!({ "planId": "pro", "billingCycle": "monthly" });
+    let mut orders = Vec::new();
+    for _ in 0..2 {
+        let (customer, _) = scene.enter(Fresh).await;
+        let path = "/api/billing/checkout";
+        let answer = scene.test.post_keyed(path, &customer.key, "same", &body).await.ok();
+        orders.push(answer["orderId"].clone());
+    }
+    assert_ne!(orders[0], orders[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_one_call_is_refused_by_every_other_before_anything_happens() {
+    let scene = Scene::start().await;
+    let test = &scene.test;
+    let (customer, names) = scene.enter(Owing).await;
+    let pay = fill("/api/billing/invoices/{open_invoice}/checkout", &names);
+    test.post_keyed(&pay, &customer.key, "k", &json!({})).await.ok();
+    let before = test.log_position().await;
+    for (path, body) in [
+        ("/api/billing/cancel", json!({})),
+        ("/api/billing/plan-change", json!({ "planId": "business" })),
+        ("/api/refunds", json!({ "reason": "r" })),
+    ] {
+        let answer = test.post_keyed(path, &customer.key, "k", &body).await;
+        answer.refused(422, "idempotency_key_reused");
+    }
+    assert_eq!(test.log_position().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_answer_is_the_first_one_whatever_has_happened_since() {
+    let scene = Scene::start().await;
+    let test = &scene.test;
+    let (customer, _) = scene.enter(Subscribed).await;
+    let change = json!({ "planId": "business" });
+    let path = "/api/billing/plan-change";
+    let first = test.post_keyed(path, &customer.key, "k", &change).await;
+    let paid = test.pay(&first.json()["checkout"]).await;
+    test.confirm(&customer, &paid).await;
+    test.post("/api/billing/cancel", &customer.key, &json!({})).await.ok();
+    let before = test.log_position().await;
+    let again = test.post_keyed(path, &customer.key, "k", &change).await;
+    assert_eq!((again.status, &again.text), (first.status, &first.text));
+    assert_eq!(test.log_position().await, before);
+}
