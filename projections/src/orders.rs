@@ -261,7 +261,7 @@ mod tests {
         let given = given.clone().and(given.start_checkout("order_2")).and(cancel(false));
         let row = newest(given.events());
         assert_eq!(row.status, OrderStatus::Cancelled);
-        assert_eq!(row.cancel_reason, Some(OrderCancelReason::SubscriptionEnded));
+        assert_eq!(row.cancel_reason, Some(OrderCancelReason::InvoiceDueChanged));
 
         let row = newest(given.and(confirm("order_2", "pay_2")).events());
         assert_eq!(row.status, OrderStatus::Paid);
