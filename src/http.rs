@@ -25,10 +25,9 @@ pub mod shapes;
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
 use futures_util::Stream;
-use uuid::Uuid;
 use warp::{
     Buf, Filter,
-    http::{HeaderMap, Method, Response},
+    http::{Method, Response},
     path::FullPath,
 };
 
@@ -55,7 +54,8 @@ pub fn filter(
         .and(warp::body::stream())
         .then(move |method, path: FullPath, query: String, headers, body| {
             let app = app.clone();
-            async move { answer(app, limits, method, path.as_str(), &query, headers, body).await }
+            let call = Call::new(method, path.as_str(), headers);
+            async move { answer(app, limits, call, &query, body).await }
         })
         .or_else(|_| async { Err(warp::reject::not_found()) })
         .recover(|_| async { Ok::<_, Infallible>(Response::new(Vec::new())) })
@@ -66,30 +66,18 @@ pub fn filter(
 async fn answer(
     app: Arc<App>,
     limits: Limits,
-    method: Method,
-    path: &str,
+    call: Call,
     query: &str,
-    headers: HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Response<Vec<u8>> {
-    let request_id = Uuid::now_v7().simple().to_string();
     let started = std::time::Instant::now();
-    let call = Call {
-        method,
-        path: path.to_owned(),
-        captures: Vec::new(),
-        query: HashMap::new(),
-        headers,
-        body: Vec::new(),
-        caller: None,
-        request_id: request_id.clone(),
-    };
-    let method = call.method.clone();
+    let (request_id, method) = (call.request_id.clone(), call.method.clone());
+    let path = call.path.clone();
     let answer = match handle(app, limits, call, query, body).await {
         Ok(answer) => answer,
         Err(error) => error.answer(&request_id),
     };
-    let duration_ms = started.elapsed().as_millis();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
     tracing::info!(request_id, %method, path, status, duration_ms, "answered");
     answer.into_response(&request_id)

@@ -12,6 +12,7 @@ mod tables;
 pub mod view;
 
 // The engine.
+pub mod as_of;
 pub mod live;
 pub mod rebuild;
 pub mod verify;

@@ -52,8 +52,11 @@ const LAST_NAMES: &[&str] = &[
     "Zhang",
 ];
 
-/// Where customers live: currency, zone, country.
-const HOMES: &[(u32, (Currency, Tz, &str, &str))] = &[
+/// Where a customer lives: currency, zone, country, city.
+type Home = (Currency, Tz, &'static str, &'static str);
+
+/// Where customers live, by weight.
+const HOMES: &[(u32, Home)] = &[
     (42, (Currency::USD, Tz::America__New_York, "US", "New York")),
     (12, (Currency::USD, Tz::America__Los_Angeles, "US", "Portland")),
     (20, (Currency::EUR, Tz::Europe__Berlin, "DE", "Leipzig")),

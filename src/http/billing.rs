@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    Recorded, Rejection,
+    Recorded, Rejection, StreamId,
     commands::{
         AmendSubscription, CancelSubscription, ChangePlan, ConfirmPayment, CustomiseLimits,
         PlaceOrder, ResumeSubscription, StartCheckout,
@@ -12,9 +12,10 @@ use daybook_events::{
     event::{AccountEvent, CheckoutStarted, Limits, OrderPlaced},
     ids::{AccountId, InvoiceId, OrderId, SubscriptionId},
     period::Cycle,
-    store::SubmitError,
+    store::{self, SubmitError},
 };
 use daybook_projections::{
+    as_of,
     query::{self, Page},
     subscriptions::Subscriptions,
 };
@@ -111,8 +112,12 @@ pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
             .then_some(CancelSubscription { account_id, at_period_end: true }),
     };
     let receipt = app.submit(call.request_for("", command, patch.reason)?).await?;
-    app.settled(Some(account_id)).await;
-    let row = self::row(&app, &call).await?;
+    // As of the change, not as of now: a retry gets the same answer whatever came later.
+    let mut events = store::stream(app.pool(), StreamId::Account(account_id)).await?;
+    events.retain(|event| event.position <= receipt.position());
+    let row = as_of::row::<Subscriptions>(&row.subscription_id.to_string(), &events)
+        .map_err(|error| ApiError::internal(&error))?;
+    let row = row.ok_or_else(|| ApiError::internal(&"a subscription without its events"))?;
     Ok(Answer::ok(&shapes::subscription(&row)).at(receipt.position()))
 }
 

@@ -52,6 +52,21 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call under a new request id, before its route, its caller and its body are known.
+    #[must_use]
+    pub fn new(method: Method, path: &str, headers: HeaderMap) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            captures: Vec::new(),
+            query: HashMap::new(),
+            headers,
+            body: Vec::new(),
+            caller: None,
+            request_id: Uuid::now_v7().simple().to_string(),
+        }
+    }
+
     /// A header, where it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
