@@ -1,6 +1,6 @@
 //! A projection as the engine holds it: its rows by key, which of them changed, its table.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use daybook_events::Recorded;
 use serde::{Serialize, de::DeserializeOwned};
@@ -52,14 +52,14 @@ pub trait View: Send {
 /// The view of a projection.
 pub struct Of<P: Projection> {
     rows: HashMap<String, Option<P::Row>>,
-    changed: BTreeSet<String>,
+    changed: HashSet<String>,
 }
 
 impl<P: Projection> Of<P> {
     /// Holding no rows.
     #[must_use]
     pub fn empty() -> Self {
-        Self { rows: HashMap::new(), changed: BTreeSet::new() }
+        Self { rows: HashMap::new(), changed: HashSet::new() }
     }
 }
 
@@ -113,16 +113,18 @@ impl<P: Projection> View for Of<P> {
 
     fn fold(&mut self, recorded: &Recorded) -> Result<(), FoldError> {
         for key in P::keys(recorded) {
-            let before = self.rows.remove(&key).flatten();
-            let after = P::fold(&key, before, recorded)?;
-            self.changed.insert(key.clone());
-            self.rows.insert(key, after);
+            let slot = self.rows.entry(key.clone()).or_default();
+            *slot = P::fold(&key, slot.take(), recorded)?;
+            self.changed.insert(key);
         }
         Ok(())
     }
 
     fn take_changes(&mut self) -> Vec<(String, Option<String>)> {
-        std::mem::take(&mut self.changed)
+        let mut changed: Vec<String> = self.changed.drain().collect();
+        // Every writer takes rows in one order, so that no two ever wait for each other.
+        changed.sort_unstable();
+        changed
             .into_iter()
             .map(|key| {
                 let row = self.rows.get(&key).and_then(Option::as_ref).map(text);
