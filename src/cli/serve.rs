@@ -22,8 +22,8 @@ use crate::{
 
 /// Serve the ledger over HTTP.
 ///
-/// Without DATABASE_URL it runs a private Postgres under the data directory and stops it at the
-/// end. Ctrl-C or SIGTERM stops: open requests get 25 seconds to finish.
+/// Without DATABASE_URL it runs a private Postgres under the data directory, starts it again
+/// should it die, and stops it at the end. Ctrl-C or SIGTERM stops: open requests get 25 seconds to finish.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -44,8 +44,11 @@ impl Serve {
                     let url = public_url(&self.serving, &listener)?;
                     let app = App::open(pool.clone(), options(), &self.opening, url).await?;
                     serve(listener, Arc::new(app), &self.serving).await
-                }
-                .await;
+                };
+                let served = tokio::select! {
+                    served = served => served,
+                    never = database.keep_running() => match never {},
+                };
                 pool.close().await;
                 served
             }
