@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::{
     EngineError, live,
-    tables::{self, Checkpoint},
+    tables::{self, Checkpoint, Tables},
     view::View,
 };
 
@@ -32,6 +32,7 @@ pub async fn rebuild(
     progress: &mut (dyn FnMut(i64, i64) + Send),
 ) -> Result<Rebuilt, EngineError> {
     let mut connection = pool.acquire().await?.detach();
+    tables::reserve(&mut connection, Tables::Swapped).await?;
     let until = store::head(&mut connection).await?.position;
     fold_all(&mut connection, &mut views, until, progress).await?;
     let mut rebuilt = Rebuilt { events: until, rows: 0 };
