@@ -1,6 +1,8 @@
 //! The one integration crate: the product from outside, on a real Postgres.
 
 mod harness;
+mod log;
 
 mod journey;
 mod local_postgres;
+mod store;
