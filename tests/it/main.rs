@@ -5,4 +5,6 @@ mod log;
 
 mod journey;
 mod local_postgres;
+mod lost_commit;
 mod store;
+mod tamper;
