@@ -89,9 +89,11 @@ async fn replace(
     let connection = &mut *transaction;
     let checkpoints = tables::lock_checkpoints(connection).await?;
     let live = checkpoints.iter().find(|checkpoint| checkpoint.projection == name);
-    let position = live.map_or(until, |checkpoint| checkpoint.position.max(until));
+    let shown = live.map_or(until, |checkpoint| checkpoint.position);
     tables::swap(connection, name, &fresh).await?;
-    let missed = store::range(&mut *connection, until, position, i64::MAX).await?;
+    let missed = store::range(&mut *connection, until, shown, i64::MAX).await?;
+    // The log says how far that is: a checkpoint beyond its end would have events skipped.
+    let position = missed.last().map_or(until, |event| event.position);
     let missed: Vec<_> = missed.into_iter().map(Arc::new).collect();
     // The rows in memory are those of the copied table: only later events change any.
     view.take_changes();

@@ -6,5 +6,6 @@ mod log;
 mod journey;
 mod local_postgres;
 mod lost_commit;
+mod projections;
 mod store;
 mod tamper;
