@@ -3,6 +3,7 @@
 mod harness;
 mod log;
 
+mod crash;
 mod journey;
 mod local_postgres;
 mod lost_commit;
