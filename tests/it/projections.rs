@@ -3,8 +3,9 @@
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc};
 
-use daybook::app::App;
+use daybook::{app::App, credentials::ApiKey};
 use daybook_events::{
+    audit::Finding,
     commands::{IssueKey, PlaceOrder, RetirePlan, RevokeKey, SettleDue},
     event::{AccessEvent, Event, Role},
     store::{Ledger, Options},
@@ -337,4 +338,84 @@ async fn a_row_of_another_shape_halts_the_follower_which_says_so() {
     ledger.submit(ask(account("eve"))).await.unwrap();
     rebuild_all(ledger.pool()).await;
     assert_clean(ledger.pool()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_not_refused_as_long_as_its_row_may_still_come() {
+    let test = TestApp::start().await;
+    test.settle().await;
+    let mut superuser = test.db.superuser().await;
+    run(&mut superuser, "begin; select from checkpoints for update").await.unwrap();
+    let new = ApiKey::from_random(rand::random());
+    let hash = new.hash();
+    test.submit(IssueKey { hash, ..testing::issue_key(Role::SuperAdmin) }).await.unwrap();
+    let unknown = ApiKey::from_random(rand::random());
+    let (new, unknown) = (new.reveal(), unknown.reveal());
+    let early = test.get("/api/accounts", new).await;
+    assert_eq!(early.headers["retry-after"], "1");
+    early.refused(503, "position_not_reached");
+    run(&mut superuser, "rollback").await.unwrap();
+    test.get("/api/accounts", new).await.ok();
+    test.get("/api/accounts", unknown).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_crash_of_the_database_took_are_made_again() {
+    let test = TestApp::start().await;
+    test.subscriber("pro").await;
+    test.settle().await;
+    let mut superuser = test.db.superuser().await;
+    let tables: Vec<_> = projections::all().iter().map(|view| view.name()).collect();
+    let copies = |sql: &dyn Fn(&str) -> String| tables.iter().map(|name| sql(name)).collect();
+    let keep: String = copies(&|name| {
+        format!("create table public.{name} as select key, row from daybook_views.{name};")
+    });
+    let kept = "create table public.checkpoints as select * from daybook.checkpoints";
+    run(&mut superuser, &format!("begin; {keep} {kept}; commit")).await.unwrap();
+    test.subscriber("pro").await;
+    test.settle().await;
+    let before = texts(rows(test.app.pool()).await);
+
+    // What the disk had is there again, all at once, and every session is gone.
+    let restore: String = copies(&|name| {
+        format!(
+            "delete from daybook_views.{name};
+             insert into daybook_views.{name} (key, row) select key, row from public.{name};"
+        )
+    });
+    let crash = format!(
+        "begin; select from daybook.checkpoints for update; {restore}
+         update daybook.checkpoints c set position = k.position
+         from public.checkpoints k where k.projection = c.projection;
+         select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid();
+         commit"
+    );
+    run(&mut superuser, &crash).await.unwrap();
+    let mut progress = test.app.progress();
+    let pool = test.db.pool().await;
+    while texts(rows(&pool).await) != before {
+        progress.changed().await.unwrap();
+    }
+    assert_clean(&pool).await;
+    test.subscriber("pro").await;
+    test.settle().await;
+    assert_clean(&pool).await;
+}
+
+/// Sums count twice then: nothing but the checkpoint says what is in a row.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_checkpoint_that_was_set_back_makes_of_the_rows_is_found_and_rebuilt() {
+    let test = rich().await;
+    let pool = test.app.pool();
+    let before = texts(rows(pool).await);
+    let mut superuser = test.db.superuser().await;
+    run(&mut superuser, "update checkpoints set position = 0").await.unwrap();
+    catch_up(pool).await;
+    let report = verify::verify(pool, projections::all(), &mut |_, _| {}).await.unwrap();
+    let of_credit = |finding: &Finding| finding.problem.starts_with("credit is ");
+    assert!(report.findings.iter().any(of_credit), "{:?}", report.findings);
+    rebuild_all(pool).await;
+    assert_eq!(texts(rows(pool).await), before);
+    assert_clean(pool).await;
 }
