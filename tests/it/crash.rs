@@ -3,6 +3,8 @@
 //! The cluster is the product's own, with fsync. The controls answer before the commit; the same
 //! check must find what they lose.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+
 use std::{
     collections::HashMap,
     os::unix::fs::PermissionsExt as _,

@@ -1,6 +1,8 @@
 //! What the tests of the log share: ledgers on a test's database, commands to put into them, and
 //! what must be true of every log.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+
 use std::{collections::HashMap, future::Future, pin::pin};
 
 use daybook_events::{

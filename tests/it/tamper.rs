@@ -1,6 +1,8 @@
 //! Somebody with every right changes what is stored: `daybook verify` says so, says where, and is
 //! content again when it is put back.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+
 use serde_json::Value;
 use sqlx::PgConnection;
 
