@@ -206,7 +206,9 @@ impl Load {
     /// Returns when so many more commands have been acknowledged.
     async fn goes_on_for(&mut self, more: usize) {
         let target = *self.acknowledged.borrow() + more;
-        self.acknowledged.wait_for(|count| *count >= target).await.unwrap();
+        let reached = self.acknowledged.wait_for(|count| *count >= target);
+        let reached = tokio::time::timeout(Duration::from_secs(90), reached).await;
+        assert!(reached.is_ok(), "nothing is acknowledged any more");
     }
 
     async fn stop(self) -> Vec<Acknowledged> {

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
 
-use std::{collections::HashMap, future::Future, pin::pin};
+use std::{collections::HashMap, future::Future, pin::pin, time::Duration};
 
 use daybook_events::{
     Origin, Recorded,
@@ -87,18 +87,13 @@ pub(crate) async fn begin<F: Future + Unpin>(future: &mut F) {
 
 /// Returns when a session waits for a lock that this one holds.
 pub(crate) async fn until_somebody_waits_for(holder: &mut PgConnection) {
-    loop {
-        let waits: bool = sqlx::query_scalar(
-            "select exists (select from pg_locks
-                            where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))",
-        )
-        .fetch_one(&mut *holder)
-        .await
-        .unwrap();
-        if waits {
-            return;
-        }
-    }
+    let sql = "select exists (select from pg_locks
+                              where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))";
+    let looking = async {
+        while !sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *holder).await.unwrap() {}
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), looking).await;
+    assert!(found.is_ok(), "nobody waits");
 }
 
 /// The whole log.
