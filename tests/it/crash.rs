@@ -41,7 +41,7 @@ use tokio::{
 
 use crate::{
     harness::run,
-    log::{ask, assert_contiguous, key},
+    log::{ask, assert_contiguous, key, soon},
 };
 
 /// Tells the helper process which database to append to, and how.
@@ -423,13 +423,13 @@ async fn a_private_postgres_that_dies_is_started_again_and_one_that_runs_is_left
     while cluster.is_running() {
         tokio::task::yield_now().await;
     }
-    let back = async {
+    let back = soon("the cluster", async {
         while !cluster.is_running() {
             tokio::task::yield_now().await;
         }
         let pool = database.pool(1).await.unwrap();
         store::is_migrated(&pool).await.unwrap()
-    };
+    });
     tokio::select! {
         never = database.keep_running() => match never {},
         migrated = back => assert!(migrated),

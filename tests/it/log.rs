@@ -89,11 +89,16 @@ pub(crate) async fn begin<F: Future + Unpin>(future: &mut F) {
 pub(crate) async fn until_somebody_waits_for(holder: &mut PgConnection) {
     let sql = "select exists (select from pg_locks
                               where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))";
-    let looking = async {
+    soon("a session that waits", async {
         while !sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut *holder).await.unwrap() {}
-    };
-    let found = tokio::time::timeout(Duration::from_secs(30), looking).await;
-    assert!(found.is_ok(), "nobody waits");
+    })
+    .await;
+}
+
+/// What comes soon, or the test fails instead of waiting for ever.
+pub(crate) async fn soon<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    let come = tokio::time::timeout(Duration::from_secs(30), coming).await;
+    come.unwrap_or_else(|_| panic!("it did not come: {what}"))
 }
 
 /// The whole log.
