@@ -1,6 +1,8 @@
 //! The database of a ledger: the operator's, or a private one that this process runs or attaches
 //! to.
 
+use std::{convert::Infallible, time::Duration};
+
 use daybook_events::store::{self, MigrateError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use thiserror::Error;
@@ -16,6 +18,9 @@ const DATABASE: &str = "daybook";
 const OWNER: &str = "daybook_owner";
 /// The role that serves in a private cluster.
 const SERVING: &str = "daybook";
+
+/// How often a private cluster is looked after.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Why there is no database to work with.
 #[derive(Debug, Error)]
@@ -122,6 +127,23 @@ impl Database {
     #[must_use]
     pub fn cluster(&self) -> Option<&LocalPostgres> {
         self.local.as_ref()
+    }
+
+    /// Watches over a private cluster for as long as it is polled: one that has died is started
+    /// again, and whoever waits for the database finds it. An operator's has its own keeper.
+    pub async fn keep_running(&self) -> Infallible {
+        let Some(local) = &self.local else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if local.is_running() {
+                continue;
+            }
+            tracing::warn!("the private Postgres is gone and is started again");
+            match local.revive().await {
+                Ok(()) => tracing::info!("the private Postgres is back"),
+                Err(error) => tracing::error!(%error, "the private Postgres does not start"),
+            }
+        }
     }
 
     /// A pool as the serving role.

@@ -11,6 +11,8 @@
 //!   process dies, however it dies, so there is no count that could go wrong. Whoever leaves by
 //!   [`LocalPostgres::close`] and finds nobody else stops the cluster.
 //! - A cluster whose users were all killed keeps running; the next user adopts it.
+//! - A cluster that dies under its users is started again by whoever watches over it
+//!   ([`LocalPostgres::revive`]), with the settings of that process.
 //! - Starting and stopping are decided under an exclusive lock on `cluster.lock`, so two processes
 //!   never start, initialise or stop at the same time.
 //! - A kill at any instant leaves nothing half made: the cluster is initialised beside its place
@@ -86,6 +88,8 @@ impl Settings {
 pub struct LocalPostgres {
     place: Place,
     binaries: Binaries,
+    identity: Identity,
+    settings: Settings,
     users: UserLock,
 }
 
@@ -109,7 +113,26 @@ impl LocalPostgres {
         initialise::ensure_cluster(&place, &binaries, &identity, settings.without_sync()).await?;
         postmaster::ensure_running(&place, &binaries, &identity, &settings).await?;
         drop(decision);
-        Ok(Self { place, binaries, users })
+        Ok(Self { place, binaries, identity, settings, users })
+    }
+
+    /// Whether the cluster's main process is there, by a look that costs next to nothing.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        postmaster::is_there(&self.place.cluster)
+    }
+
+    /// Starts the cluster again where it has died under its users; one that runs is left alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach_or_start`](Self::attach_or_start).
+    pub async fn revive(&self) -> Result<(), LocalPostgresError> {
+        let Self { place, binaries, identity, settings, .. } = self;
+        let decision = ClusterLock::acquire(&place.data_dir).await?;
+        postmaster::ensure_running(place, binaries, identity, settings).await?;
+        drop(decision);
+        Ok(())
     }
 
     /// The directory that contains the Unix socket `.s.PGSQL.5432`.

@@ -35,7 +35,7 @@ use sqlx::PgPool;
 use thiserror::Error;
 
 use crate::{
-    projection::FoldError,
+    projection::{FoldError, Projection},
     tables::Checkpoint,
     view::{Of, RowError, View},
 };
@@ -140,4 +140,14 @@ pub async fn prepare(pool: &PgPool) -> Result<(), EngineError> {
 /// A database that cannot be reached.
 pub async fn log_position(pool: &PgPool) -> Result<i64, EngineError> {
     Ok(store::head(pool).await?.position)
+}
+
+/// How far the stored rows of a projection reach, whatever a follower remembers: a crash of the
+/// database takes the newest rows with it, until they are made again.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn stored_position<P: Projection>(pool: &PgPool) -> Result<i64, EngineError> {
+    let sql = "select coalesce(max(position), 0) from checkpoints where projection = $1";
+    Ok(sqlx::query_scalar(sql).bind(P::NAME).fetch_one(pool).await?)
 }

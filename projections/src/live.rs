@@ -88,6 +88,9 @@ impl Follower {
                 Err(EngineError::Database(error)) => {
                     tracing::warn!(%error, "the projections wait for the database");
                     self.forget();
+                    // Its crash may have taken the newest rows with it, which did not wait for
+                    // the disk: how far they reach is known when they have been looked at.
+                    self.announce(0);
                     tokio::time::sleep(POLL).await;
                 }
                 Err(error) => {

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::{
     EngineError, live,
-    tables::{self, Checkpoint},
+    tables::{self, Checkpoint, Tables},
     view::View,
 };
 
@@ -32,6 +32,7 @@ pub async fn rebuild(
     progress: &mut (dyn FnMut(i64, i64) + Send),
 ) -> Result<Rebuilt, EngineError> {
     let mut connection = pool.acquire().await?.detach();
+    tables::reserve(&mut connection, Tables::Swapped).await?;
     let until = store::head(&mut connection).await?.position;
     fold_all(&mut connection, &mut views, until, progress).await?;
     let mut rebuilt = Rebuilt { events: until, rows: 0 };
@@ -100,9 +101,11 @@ async fn replace(
     let connection = &mut *transaction;
     let checkpoints = tables::lock_checkpoints(connection).await?;
     let live = checkpoints.iter().find(|checkpoint| checkpoint.projection == name);
-    let position = live.map_or(until, |checkpoint| checkpoint.position.max(until));
+    let shown = live.map_or(until, |checkpoint| checkpoint.position);
     tables::swap(connection, name, &fresh).await?;
-    let missed = store::range(&mut *connection, until, position, i64::MAX).await?;
+    let missed = store::range(&mut *connection, until, shown, i64::MAX).await?;
+    // The log says how far that is: a checkpoint beyond its end would have events skipped.
+    let position = missed.last().map_or(until, |event| event.position);
     let missed: Vec<_> = missed.into_iter().map(Arc::new).collect();
     // The rows in memory are those of the copied table: only later events change any.
     view.take_changes();

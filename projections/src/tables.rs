@@ -37,6 +37,29 @@ pub(crate) async fn swap(
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
+/// Who swaps tables and who compares them keep out of each other's way, for as long as their
+/// session lasts: a snapshot that is older than a table shows it empty, and two rebuilds would
+/// fill one table.
+pub(crate) enum Tables {
+    /// They are swapped: by one at a time.
+    Swapped,
+    /// They stay in place.
+    Kept,
+}
+
+/// Waits for the right to the tables. An advisory lock, since a lock on the tables themselves
+/// would have every reader queue behind it.
+pub(crate) async fn reserve(
+    connection: &mut PgConnection,
+    tables: Tables,
+) -> Result<(), sqlx::Error> {
+    let sql = match tables {
+        Tables::Swapped => "select pg_advisory_lock(7220)",
+        Tables::Kept => "select pg_advisory_lock_shared(7220)",
+    };
+    sqlx::raw_sql(sql).execute(connection).await.map(drop)
+}
+
 /// Brings the rows of some keys into a view.
 pub(crate) async fn load(
     connection: &mut PgConnection,

@@ -11,7 +11,11 @@ use daybook_events::{
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row};
 
-use crate::{EngineError, tables, view::View};
+use crate::{
+    EngineError,
+    tables::{self, Tables},
+    view::View,
+};
 use futures_util::TryStreamExt;
 
 /// What a verification read and found.
@@ -41,6 +45,7 @@ pub async fn verify(
     progress: &mut (dyn FnMut(i64, i64) + Send),
 ) -> Result<Report, EngineError> {
     let mut connection = pool.acquire().await?.detach();
+    tables::reserve(&mut connection, Tables::Kept).await?;
     sqlx::raw_sql("begin isolation level repeatable read read only")
         .execute(&mut connection)
         .await?;
@@ -70,6 +75,11 @@ pub async fn verify(
     audit.finish(&Claim { position, frontier, numbers });
 
     let mut findings = std::mem::take(&mut audit.findings);
+    for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.position > position) {
+        let ahead = checkpoint.position;
+        let problem = format!("its checkpoint is at {ahead}, the log ends at {position}");
+        findings.push(about_row(&checkpoint.projection, None, problem));
+    }
     let mut rows = 0;
     // Of a ledger that nobody has opened yet there are no projections either.
     folds.retain(|fold| fold.until.is_some() || position > 0);

@@ -79,7 +79,8 @@ impl Demo {
                 app.close().await;
             } else {
                 output::note("Serving until Ctrl-C …");
-                serve::serve(listener, app, &self.serving).await?;
+                let served = serve::serve(listener, app, &self.serving);
+                serve::watched(&database, served).await?;
             }
             pool.close().await;
             Ok::<_, Failure>(())

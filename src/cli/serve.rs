@@ -22,8 +22,9 @@ use crate::{
 
 /// Serve the ledger over HTTP.
 ///
-/// Without a database URL it runs a private Postgres under the data directory and stops it at the
-/// end. Ctrl-C or SIGTERM stops: open requests get 25 seconds to finish.
+/// Without a database URL it runs a private Postgres under the data directory, starts it again
+/// should it die, and stops it at the end. Ctrl-C or SIGTERM stops: open requests get 25 seconds
+/// to finish.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -44,8 +45,8 @@ impl Serve {
                     let url = public_url(&self.serving, &listener)?;
                     let app = App::open(pool.clone(), options(), &self.opening, url).await?;
                     serve(listener, Arc::new(app), &self.serving).await
-                }
-                .await;
+                };
+                let served = watched(&database, served).await;
                 pool.close().await;
                 served
             }
@@ -55,6 +56,14 @@ impl Serve {
         served?;
         closed?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Work during which a private Postgres that dies is started again.
+pub(super) async fn watched<T>(database: &Database, work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = work => done,
+        never = database.keep_running() => match never {},
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use daybook_projections::{
+    self as projections,
     keys::{KeyRow, Keys},
     query,
 };
@@ -48,16 +49,20 @@ fn presented(call: &Call) -> Option<&str> {
     bearer.or_else(|| call.header("x-api-key"))
 }
 
-/// The row of a key. One that is not known may have been made a moment ago by another process:
-/// the projections are given the chance to catch up with the log before it is refused.
+/// The row of a key. One that is not known may have been made a moment ago by another process, or
+/// its row may be gone with a crash of the database: before it is refused, the rows must reach as
+/// far as the log.
 async fn find(app: &Arc<App>, hash: &str) -> Result<Option<KeyRow>, ApiError> {
     if let Some(row) = query::find::<Keys>(app.pool(), "hash", hash).await? {
         return Ok(Some(row));
     }
-    let position = daybook_projections::log_position(app.pool()).await?;
-    if app.progress().borrow().position >= position {
-        return Ok(None);
-    }
+    let position = projections::log_position(app.pool()).await?;
     app.reaches(position).await;
-    Ok(query::find::<Keys>(app.pool(), "hash", hash).await?)
+    let stored = projections::stored_position::<Keys>(app.pool()).await?;
+    let row = query::find::<Keys>(app.pool(), "hash", hash).await?;
+    if row.is_none() && stored < position {
+        let text = "the keys are not up to date yet";
+        return Err(ApiError::new("position_not_reached", text));
+    }
+    Ok(row)
 }

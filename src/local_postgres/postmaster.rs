@@ -45,6 +45,11 @@ pub(super) fn recorded_pid(cluster: &Path) -> Option<i32> {
     text.lines().next()?.trim().parse::<i32>().ok().map(i32::abs).filter(|&pid| pid > 0)
 }
 
+/// Whether the server's main process is there, ready or not.
+pub(super) fn is_there(cluster: &Path) -> bool {
+    recorded_pid(cluster).is_some_and(|pid| process::inspect(pid, cluster) == Occupant::Server)
+}
+
 /// Returns when the server takes sessions, having started it if it did not run. The caller holds
 /// `cluster.lock`.
 pub(super) async fn ensure_running(

@@ -1,7 +1,5 @@
 //! The private cluster: it starts, is shared, survives kills, and says what stands in its way.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
-
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;

@@ -3,12 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
 
 mod harness;
+mod log;
 
 mod access;
 mod bad_input;
 mod checkout_page;
 mod cli;
+mod crash;
 mod idempotency;
 mod journey;
 mod local_postgres;
+mod lost_commit;
+mod projections;
 mod server_limits;
+mod store;
+mod tamper;

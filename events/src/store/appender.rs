@@ -220,17 +220,22 @@ impl Appender {
             match failure {
                 Failure::InDoubt(decided) => match self.find_out(&decided, deadline).await {
                     Some(true) => return self.finish(batch, *decided).await,
+                    Some(false) if Instant::now() >= deadline => {
+                        return refuse(batch, || SubmitError::Unavailable);
+                    }
                     Some(false) => tracing::warn!("a commit was lost before it took effect"),
                     None => return refuse(batch, || SubmitError::OutcomeUnknown),
                 },
                 Failure::Data(error) if batch.len() > 1 => {
                     tracing::warn!(%error, size = batch.len(), "a batch is tried one by one");
+                    self.abandon().await;
                     for pending in batch {
                         Box::pin(self.settle(vec![pending])).await;
                     }
                     return;
                 }
                 Failure::Data(error) => {
+                    self.abandon().await;
                     let text = error_text(&error);
                     return refuse(batch, || SubmitError::Failed(text.clone()));
                 }
@@ -243,6 +248,15 @@ impl Appender {
                     pause().await;
                 }
             }
+        }
+    }
+
+    /// Ends a transaction that a statement has failed in: its connection takes no other one before.
+    async fn abandon(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && append::rollback(connection).await.is_err()
+        {
+            self.connection = None;
         }
     }
 
@@ -378,6 +392,9 @@ impl Appender {
     }
 
     async fn took_effect(&mut self, decided: &Decided) -> Result<bool, StoreError> {
+        if self.options.trust_lost_commits {
+            return Ok(false);
+        }
         let connection = self.connection().await?;
         append::lock_head(connection).await?;
         let mut effect = true;

@@ -39,6 +39,9 @@ pub struct Options {
     pub accept_clock: bool,
     /// Answer before the commit: the fault that the crash tests must catch.
     pub(super) answer_early: bool,
+    /// Take a lost commit for one that never was: the fault that the tests of lost commits must
+    /// catch.
+    pub(super) trust_lost_commits: bool,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             patience: Duration::from_secs(30),
             accept_clock: false,
             answer_early: false,
+            trust_lost_commits: false,
         }
     }
 }
@@ -61,6 +65,14 @@ impl Options {
     #[must_use]
     pub fn answering_before_the_commit() -> Self {
         Self { answer_early: true, ..Self::default() }
+    }
+
+    /// Options with the fault of taking a lost commit for one that never took effect, without
+    /// asking the log.
+    #[cfg(feature = "planted-faults")]
+    #[must_use]
+    pub fn trusting_lost_commits() -> Self {
+        Self { trust_lost_commits: true, ..Self::default() }
     }
 }
 
