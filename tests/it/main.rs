@@ -2,5 +2,7 @@
 
 mod harness;
 
+mod golden;
 mod journey;
 mod local_postgres;
+mod tidy;
