@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod docs;
 mod golden;
 mod journey;
 mod local_postgres;
