@@ -89,7 +89,7 @@ async fn answer(
         Ok(answer) => answer,
         Err(error) => error.answer(&request_id),
     };
-    let duration_ms = started.elapsed().as_millis();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
     tracing::info!(request_id, %method, path, status, duration_ms, "answered");
     answer.into_response(&request_id)

@@ -91,10 +91,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let wants_json = call.header("accept").is_some_and(|accept| accept.contains("json"));
     let fails = form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure");
     if fails {
-        let error = json!({ "code": "payment_failed", "message": "the sandbox was told to fail" });
         if wants_json {
-            let body = json!({ "error": error });
-            return Ok(Answer::json(StatusCode::PAYMENT_REQUIRED, &body));
+            return Err(ApiError::new("payment_failed", "the sandbox was told to fail"));
         }
         let body = "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>";
         return Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", body));

@@ -380,13 +380,12 @@ async fn apologise(mut stream: TcpStream) {
 }
 
 fn busy_answer() -> String {
-    let body = concat!(
-        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"#,
-        r#""code":"busy","detail":"all connections are taken; try again in 1 s"}"#
-    );
+    // The shape of every refusal, but for a request id: nothing was read yet.
+    let body =
+        r#"{"error":{"code":"busy","message":"all connections are taken; try again in 1 s"}}"#;
     format!(
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
-         Cache-Control: no-store\r\nContent-Type: application/problem+json\r\n\
+         Cache-Control: no-store\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
