@@ -96,7 +96,8 @@ fn name(event: &Event) -> String {
             OrderPurpose::PayInvoice { .. } => ".pay_invoice",
         },
         Event::Account(AccountEvent::InvoiceIssued(issued)) => {
-            if issued.lines.iter().any(|line| line.proration.is_some()) { ".proration" } else { "" }
+            let prorated = issued.lines.iter().any(|line| line.proration.is_some());
+            if prorated { ".proration" } else { "" }
         }
         Event::Account(AccountEvent::CreditNoteIssued(note)) => match note.reason {
             CreditReason::PlanChange => "",

@@ -115,7 +115,7 @@ const ENGINE: &[&str] = &["lib", "live", "query", "rebuild", "tables", "verify"]
 fn is_pure(path: &str) -> bool {
     let engine = |name: &&str| path == format!("projections/src/{name}.rs");
     let in_store = path.starts_with("events/src/store");
-    !in_store && !ENGINE.iter().any(|name| engine(&name))
+    !in_store && !ENGINE.iter().any(engine)
 }
 
 fn impurities(source: &Source) -> Faults {
