@@ -1,7 +1,7 @@
 //! Rejections: why a command was refused, each with a stable code.
 //!
 //! A rejection is a value, appends nothing, and concerns its own command only. The shell maps
-//! [`Kind`] to a status; `docs/API.md` lists every code.
+//! [`Kind`] to a status; `docs/EVENTS.md` lists every code.
 
 use thiserror::Error;
 

@@ -14,6 +14,7 @@ mod appender;
 mod clock;
 mod connect;
 mod copy;
+mod decide;
 mod ledger;
 mod migrate;
 mod read;

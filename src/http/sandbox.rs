@@ -110,10 +110,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     }
     let fails = form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure");
     if fails {
-        let error = json!({ "code": "payment_failed", "message": "the sandbox was told to fail" });
         if wants_json {
-            let body = json!({ "error": error });
-            return Ok(Answer::json(StatusCode::PAYMENT_REQUIRED, &body));
+            return Err(ApiError::new("payment_failed", "the sandbox was told to fail"));
         }
         let body = format!(
             "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>

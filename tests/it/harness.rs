@@ -4,7 +4,6 @@
 //! The cluster is the product's own private Postgres, without fsync: only the crash tests, which
 //! start their own, need the disk. Tests run as processes of their own; whoever comes first starts
 //! the cluster and makes the template, and nobody stops it before `make test` is over.
-#![expect(dead_code, reason = "not every test uses every verb")]
 
 use std::{
     path::PathBuf,

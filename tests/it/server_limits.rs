@@ -88,7 +88,7 @@ async fn slow_headers_fill_the_places_and_others_are_still_served() {
         assert!(head.contains("\r\nRetry-After: 1\r\n"), "{head}");
         assert!(head.contains("\r\nX-Content-Type-Options: nosniff\r\n"), "{head}");
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["error"]["code"], "overloaded", "{body}");
+        assert_eq!(body["error"]["code"], "busy", "{body}");
         turned_away += 1;
         assert!(started.elapsed() < Duration::from_secs(20), "turned away {turned_away} times");
     }
