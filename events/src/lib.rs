@@ -38,8 +38,11 @@ pub mod draft;
 pub mod rejection;
 pub mod testing;
 
+/// Laws that hold for every history.
 #[cfg(test)]
-mod laws;
+mod laws {
+    mod tests;
+}
 
 // IO starts here.
 pub mod store;

@@ -425,7 +425,13 @@ async fn a_private_postgres_that_dies_is_started_again_and_one_that_runs_is_left
         while !cluster.is_running() {
             tokio::task::yield_now().await;
         }
-        let pool = database.pool(1).await.unwrap();
+        // The postmaster is there before it takes connections.
+        let pool = loop {
+            match database.pool(1).await {
+                Ok(pool) => break pool,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
         store::is_migrated(&pool).await.unwrap()
     });
     tokio::select! {
