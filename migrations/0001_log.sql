@@ -1,5 +1,5 @@
 -- The log: events in one order without gaps, and the head row that orders them.
--- Owned by the owner role; the serving role may only add (see grants.sql).
+-- Owned by the owner role; the serving role may only add (the migrator grants it that much).
 
 -- One row: the lock that orders everything, and what the next append needs to know.
 create table head (

@@ -8,7 +8,7 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use daybook_events::{
-    Origin,
+    Currency, Origin,
     commands::{Command, OpenBook},
     event::{BookKind, BookOpened},
     ids::AccountId,
@@ -46,6 +46,15 @@ pub enum AppError {
     Database(#[from] sqlx::Error),
 }
 
+/// What callers see of a ledger besides its rows.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// The address that links are made of, without a slash at the end.
+    pub public_url: String,
+    /// The currency in which plans show their one price, where they are sold in it.
+    pub currency: Currency,
+}
+
 /// A ledger that is open in this process.
 #[derive(Debug)]
 pub struct App {
@@ -53,8 +62,8 @@ pub struct App {
     pub ledger: Ledger,
     /// Who takes the money.
     pub processor: Processor,
-    /// The address that links are made of, without a slash at the end.
-    pub public_url: String,
+    /// What callers see of this ledger besides its rows.
+    pub face: Face,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
     written: Mutex<HashMap<AccountId, i64>>,
@@ -70,13 +79,13 @@ impl App {
         pool: PgPool,
         options: Options,
         opening: &Opening,
-        public_url: String,
+        face: Face,
     ) -> Result<Self, AppError> {
         let ledger = open_ledger(pool.clone(), options, opening).await?;
         let progress = live::follow(&ledger, projections::all()).await?;
         let processor = processor(&ledger).await?;
         let written = Mutex::default();
-        Ok(Self { ledger, processor, public_url, progress, written })
+        Ok(Self { ledger, processor, face, progress, written })
     }
 
     /// Lets go of the ledger and waits, bounded, until its tasks have let go of the database.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use daybook_events::event::BookKind;
+use daybook_events::{Currency, event::BookKind};
 
 use crate::local_postgres;
 
@@ -104,6 +104,10 @@ pub struct Serving {
     /// The address under which customers reach this server, for the links that it gives out
     #[arg(long, env = "DAYBOOK_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+
+    /// The currency in which plans show their one price, where they are sold in it
+    #[arg(long, env = "DAYBOOK_CURRENCY", default_value = "USD", value_name = "CODE")]
+    pub currency: Currency,
 
     /// How many connections are served at once
     #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]

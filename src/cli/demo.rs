@@ -70,8 +70,9 @@ impl Demo {
         let served = async {
             self.prepare(&database).await?;
             let pool = database.pool(10).await?;
-            let url = serve::public_url(&self.serving, &listener)?;
-            let app = App::open(pool.clone(), options(), &Opening::example(), url.clone()).await?;
+            let face = serve::face(&self.serving, &listener)?;
+            let url = face.public_url.clone();
+            let app = App::open(pool.clone(), options(), &Opening::example(), face).await?;
             let app = Arc::new(app);
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{Failure, options};
 use crate::{
-    app::App,
+    app::{App, Face},
     config::{Opening, Place, Serving},
     database::Database,
     http::{
@@ -42,8 +42,8 @@ impl Serve {
         let served = match database.pool(10).await {
             Ok(pool) => {
                 let served = async {
-                    let url = public_url(&self.serving, &listener)?;
-                    let app = App::open(pool.clone(), options(), &self.opening, url).await?;
+                    let face = face(&self.serving, &listener)?;
+                    let app = App::open(pool.clone(), options(), &self.opening, face).await?;
                     serve(listener, Arc::new(app), &self.serving).await
                 };
                 let served = watched(&database, served).await;
@@ -75,11 +75,12 @@ pub(super) fn lock(place: &Place) -> Result<Option<ServerLock>, Failure> {
     Ok(Some(ServerLock::acquire(&place.data_dir())?))
 }
 
-/// The address that links are made of.
-pub(super) fn public_url(serving: &Serving, listener: &TcpListener) -> Result<String, Failure> {
+/// What callers see of the ledger: links are made of its own address, unless another is given.
+pub(super) fn face(serving: &Serving, listener: &TcpListener) -> Result<Face, Failure> {
     let own = format!("http://{}", listener.local_addr()?);
     let url = serving.public_url.clone().unwrap_or(own);
-    Ok(url.trim_end_matches('/').to_owned())
+    let public_url = url.trim_end_matches('/').to_owned();
+    Ok(Face { public_url, currency: serving.currency })
 }
 
 /// Serves until Ctrl-C or SIGTERM.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use daybook_events::{Money, event::PlanTerms, period::Cycle};
+use daybook_events::{Currency, Money, event::PlanTerms, period::Cycle};
 use daybook_projections::{
     plans::{PlanRow, Plans},
     query::{self, Page},
@@ -50,12 +50,13 @@ fn number(money: Money) -> Option<Box<RawValue>> {
     RawValue::from_string(money.amount().to_string()).ok()
 }
 
-fn shape(row: &PlanRow) -> PlanShape<'_> {
+fn shape(row: &PlanRow, currency: Currency) -> PlanShape<'_> {
     let terms: &PlanTerms = &row.terms;
     let limit = |name: &str| terms.limits.get(name).copied().flatten();
-    // The one price that the panel dialect shows: the first monthly one.
-    let monthly = terms.prices.iter().find(|price| price.cycle == Cycle::Monthly);
-    let shown = monthly.or_else(|| terms.prices.first()).map(|price| price.amount);
+    // The one price that the panel dialect shows: the monthly one in the configured currency.
+    let monthly = || terms.prices.iter().filter(|price| price.cycle == Cycle::Monthly);
+    let shown = terms.price(Cycle::Monthly, currency);
+    let shown = shown.or_else(|| monthly().chain(&terms.prices).next().map(|price| price.amount));
     PlanShape {
         id: row.number.parse().unwrap_or(0),
         plan_id: row.plan_id.to_string(),
@@ -105,7 +106,7 @@ pub async fn list(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
         // Plans at a custom price come last.
         (lowest.is_none(), lowest, row.number.parse::<u64>().unwrap_or(0))
     });
-    let shapes: Vec<_> = rows.iter().map(shape).collect();
+    let shapes: Vec<_> = rows.iter().map(|row| shape(row, app.face.currency)).collect();
     Ok(Answer::ok(&shapes).at(position))
 }
 
@@ -123,5 +124,5 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         }
     }
     let row = row.filter(|row| !row.terms.hidden).ok_or_else(ApiError::not_found)?;
-    Ok(Answer::ok(&shape(&row)).at(position))
+    Ok(Answer::ok(&shape(&row, app.face.currency)).at(position))
 }

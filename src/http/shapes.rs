@@ -65,7 +65,7 @@ pub fn checkout(app: &App, order: &OrderPlaced, number: &str, started: &Checkout
         "amount": amount(started.amount),
         "currency": started.amount.currency(),
         "processor": started.processor,
-        "checkoutUrl": format!("{}/sandbox/checkout/{id}", app.public_url),
+        "checkoutUrl": format!("{}/sandbox/checkout/{id}", app.face.public_url),
         "razorpay": {
             "key": app.processor.public_key(),
             "amount": i64::try_from(started.amount.minor()).unwrap_or(i64::MAX),

@@ -15,7 +15,7 @@ use std::{
 };
 
 use daybook::{
-    app::App,
+    app::{App, Face},
     config::{Kind, Opening},
     credentials::ApiKey,
     http::{
@@ -26,7 +26,7 @@ use daybook::{
     plan_file,
 };
 use daybook_events::{
-    Origin,
+    Currency, Origin,
     commands::{Command, IssueKey, PublishPlan},
     event::Role,
     ids::AccountId,
@@ -221,7 +221,8 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
-        let app = App::open(db.pool().await, options, &opening(), url.clone()).await.unwrap();
+        let face = Face { public_url: url.clone(), currency: Currency::USD };
+        let app = App::open(db.pool().await, options, &opening(), face).await.unwrap();
         let app = Arc::new(app);
         let filter = http::filter(app.clone(), limits);
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));

@@ -138,7 +138,7 @@ async fn a_second_process_that_follows_rewrites_nothing() {
         let mut options = Options::default();
         options.clock = test.clock.clone();
         let opening = opening();
-        App::open(test.db.pool().await, options, &opening, String::new()).await.unwrap()
+        App::open(test.db.pool().await, options, &opening, test.app.face.clone()).await.unwrap()
     };
     let second = open().await;
     let end = test.log_position().await;
