@@ -172,7 +172,11 @@ impl From<MoneyError> for Rejection {
 
 impl From<HistoryError> for Rejection {
     fn from(error: HistoryError) -> Self {
-        Self::History { error }
+        match error {
+            // Sums that a command would take beyond the bounds are its own affair.
+            HistoryError::Money(error) => Self::Amount { error },
+            HistoryError::Missing(_) => Self::History { error },
+        }
     }
 }
 

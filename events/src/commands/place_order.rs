@@ -140,4 +140,17 @@ mod tests {
         let then = given.when(order("pro"));
         assert_eq!(then.order_amount(), "5.00 USD");
     }
+
+    #[test]
+    fn a_sum_beyond_the_bounds_is_refused() {
+        let mut dear = publish("dear", "1");
+        dear.terms.prices[0].amount = usd("10000000000000");
+        // Money for a second order becomes credit, which with the first would not fit.
+        let given = given_account().and(dear).and(order("dear"));
+        let given = given.clone().and(given.start_checkout("order_1")).and(order("dear"));
+        let given = given.clone().and(given.start_checkout("order_2")).and(order("dear"));
+        let given = given.clone().and(given.start_checkout("order_3"));
+        let given = given.and(confirm("order_1", "pay_1")).and(confirm("order_2", "pay_2"));
+        given.when(confirm("order_3", "pay_3")).rejected("amount_out_of_bounds");
+    }
 }

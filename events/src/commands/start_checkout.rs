@@ -70,4 +70,11 @@ mod tests {
         let start = given.start_checkout("order_again");
         given.when(start).rejected("order_already_paid");
     }
+
+    #[test]
+    fn a_cancelled_order_is_not_checked_out() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        let start = given.start_checkout("order_2");
+        given.and(change_plan("starter")).when(start).rejected("order_not_open");
+    }
 }

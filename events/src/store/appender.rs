@@ -260,7 +260,6 @@ impl Appender {
         let (rows, frontier) = append::hashed(decided.events.iter().map(AsRef::as_ref), &head);
         let (Some((_, first_leaf)), Some((_, last_leaf))) = (rows.first(), rows.last()) else {
             append::rollback(self.connection().await?).await?;
-            decided.head = Some(head);
             return Ok(decided);
         };
         (decided.first_leaf, decided.last_leaf) = (*first_leaf, *last_leaf);
@@ -279,7 +278,6 @@ impl Appender {
             numbers: &decided.world.numbers,
         };
         append::insert(self.connection().await?, &appendix).await?;
-        decided.head = Some(head);
         if self.options.answer_early {
             answer_early(batch, &mut decided);
         }

@@ -12,7 +12,6 @@ use super::{
     append::UsedKey,
     appender::Outcome,
     ledger::{IdempotencyKey, Request, SubmitError},
-    read::Head,
 };
 use crate::{
     draft::Draft,
@@ -35,7 +34,6 @@ pub(super) struct Decided {
     // (index of the request, first position, last position)
     pub(super) keyed: Vec<(usize, i64, i64)>,
     pub(super) world: World,
-    pub(super) head: Option<Head>,
     pub(super) first_leaf: Hash,
     pub(super) last_leaf: Hash,
 }
