@@ -131,3 +131,62 @@ impl Draft {
         (self.recorded, self.world)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{BillingDetailsRevised, PlanRetired},
+        ids::PlanId,
+        testing::{account_id, given_account, personal},
+    };
+
+    /// A draft on the test account's world that has recorded on two streams.
+    fn draft_on_two_streams() -> (Draft, World, PlanId) {
+        let given = given_account();
+        let world = given.world().clone();
+        let plan = world.catalogue.find("pro").map(|plan| plan.id).unwrap();
+        let position = given.events().last().map_or(0, |event| event.position);
+        let now = "2026-05-02T00:00:00Z".parse().unwrap();
+        let mut draft =
+            Draft::new(world.clone(), position, now, Uuid::from_u128(9), Origin::default());
+        let billing = BillingDetailsRevised { billing: personal("Grace") };
+        draft.record(StreamId::Account(account_id()), billing).unwrap();
+        draft.record(StreamId::Plan(plan), PlanRetired { plan_id: plan }).unwrap();
+        (draft, world, plan)
+    }
+
+    #[test]
+    fn one_decision_records_on_several_streams_in_one_order() {
+        let (draft, before, plan) = draft_on_two_streams();
+        let (events, after) = draft.finish();
+        assert_eq!(events[1].position, events[0].position + 1);
+        for (event, stream) in
+            events.iter().zip([StreamId::Account(account_id()), StreamId::Plan(plan)])
+        {
+            assert_eq!(event.version, before.version(stream) + 1);
+            assert_eq!(after.version(stream), event.version);
+        }
+    }
+
+    #[test]
+    fn a_draft_that_is_dropped_leaves_the_world_as_it_was() {
+        let (draft, before, plan) = draft_on_two_streams();
+        drop(draft);
+        assert!(!before.catalogue.get(plan).unwrap().retired);
+        assert_eq!(before.account(account_id()).unwrap().version, 1);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_ids_and_another_gives_others() {
+        let mint = |seed| {
+            let now = "2026-05-02T00:00:00Z".parse().unwrap();
+            let world = World::default();
+            let mut draft = Draft::new(world, 0, now, Uuid::from_u128(seed), Origin::default());
+            [draft.mint::<PlanId>(), draft.mint::<PlanId>()]
+        };
+        assert_eq!(mint(1), mint(1));
+        assert_ne!(mint(1)[0], mint(1)[1]);
+        assert_ne!(mint(1), mint(2));
+    }
+}

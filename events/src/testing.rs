@@ -99,6 +99,12 @@ impl Given {
         }
     }
 
+    /// The world after it.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
     /// The history so far.
     #[must_use]
     pub fn events(&self) -> &[Recorded] {

@@ -19,7 +19,7 @@ use crate::config::Place;
 /// With `--output json` each event is its canonical line: the very bytes that are hashed.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// One stream: book, access, plan:<id> or account:<id>
+    /// One stream: book, access, plan:ID or account:ID
     #[arg(long, value_name = "STREAM", value_parser = stream, conflicts_with_all = ["account", "from", "to"])]
     stream: Option<StreamId>,
 
