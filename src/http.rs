@@ -8,6 +8,7 @@
 //! rows.
 
 pub mod accounts;
+pub mod answer;
 mod auth;
 pub mod billing;
 pub mod call;
@@ -31,12 +32,7 @@ use warp::{
     path::FullPath,
 };
 
-use self::{
-    call::{Answer, Call},
-    error::ApiError,
-    routes::Route,
-    server::Limits,
-};
+use self::{answer::Answer, call::Call, error::ApiError, routes::Route, server::Limits};
 use crate::app::App;
 
 /// The one filter: every request there is, answered.
@@ -75,7 +71,7 @@ async fn answer(
     let path = call.path.clone();
     let answer = match handle(app, limits, call, query, body).await {
         Ok(answer) => answer,
-        Err(error) => error.answer(&request_id),
+        Err(error) => Answer::refusal(&error, &request_id),
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();

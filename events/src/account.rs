@@ -25,10 +25,10 @@ pub use self::{
 use crate::{
     envelope::Recorded,
     event::{AccountEvent, AccountOpened},
+    history::HistoryError,
     ids::AccountId,
     money::{Currency, Money},
     personal::Personal,
-    world::HistoryError,
 };
 
 /// What the rules know of an account.

@@ -29,6 +29,7 @@ pub mod access;
 pub mod account;
 pub mod book;
 pub mod catalogue;
+pub mod history;
 pub mod numbers;
 pub mod world;
 

@@ -6,11 +6,11 @@
 use thiserror::Error;
 
 use crate::{
+    history::HistoryError,
     ids::{AccountId, InvoiceId, KeyId, OrderId, RefundId, SubscriptionId},
     money::{Currency, Money, MoneyError},
     period::Cycle,
     time::Timestamp,
-    world::HistoryError,
 };
 
 /// What sort of refusal it is.

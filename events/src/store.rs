@@ -15,9 +15,11 @@ mod clock;
 mod connect;
 mod copy;
 mod decide;
+mod job;
 mod ledger;
 mod migrate;
 mod read;
+mod request;
 mod settings;
 
 use thiserror::Error;
@@ -26,12 +28,13 @@ pub use self::{
     clock::Clock,
     connect::{SCHEMA, VIEWS_SCHEMA, connect, pool, prepare},
     copy::{LogCopy, StoredWithLeaf},
-    ledger::{Batch, IdempotencyKey, Ledger, Options, Receipt, Request, SubmitError},
+    ledger::Ledger,
     migrate::{Grants, MigrateError, append_only, is_migrated, migrate},
     read::{Head, head, ledger_id, range, stream, streams},
+    request::{Batch, IdempotencyKey, Options, Receipt, Request, SubmitError},
     settings::{setting, setting_or_insert},
 };
-use crate::{event::DecodeError, world::HistoryError};
+use crate::{event::DecodeError, history::HistoryError};
 
 /// The machinery failed; the caller's command was not at fault.
 #[derive(Debug, Error)]

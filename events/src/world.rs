@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use imbl::HashMap;
-use thiserror::Error;
 
 use crate::{
     access::Access,
@@ -17,21 +16,10 @@ use crate::{
     catalogue::Catalogue,
     envelope::{Recorded, StreamId},
     event::{AccountEvent, Event},
+    history::HistoryError,
     ids::AccountId,
-    money::MoneyError,
     numbers::Numbers,
 };
-
-/// A history that the states cannot take in: something before it is missing, or sums overflow.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HistoryError {
-    /// An event speaks of something that no event before it brought about.
-    #[error("the history speaks of {0}, which is not there")]
-    Missing(String),
-    /// Amounts that do not add up within the bounds.
-    #[error(transparent)]
-    Money(#[from] MoneyError),
-}
 
 /// Every state that the rules decide on.
 #[derive(Debug, Clone, Default)]

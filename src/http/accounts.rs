@@ -24,12 +24,7 @@ use serde_json::json;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::{
-    billing::shown,
-    call::{Answer, Call},
-    error::ApiError,
-    json::Object,
-};
+use super::{answer::Answer, billing::shown, call::Call, error::ApiError, json::Object};
 use crate::app::App;
 
 /// What `POST /api/accounts` takes.

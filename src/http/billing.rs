@@ -22,11 +22,7 @@ use daybook_projections::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    call::{Answer, Call},
-    error::ApiError,
-    shapes,
-};
+use super::{answer::Answer, call::Call, error::ApiError, shapes};
 use crate::app::App;
 
 /// `GET /api/billing/subscription/me`

@@ -9,10 +9,10 @@ use daybook_events::{
     ids::{AccountId, KeyId},
     store::{IdempotencyKey, Request},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use warp::http::{HeaderMap, Method, Response, StatusCode};
+use warp::http::{HeaderMap, Method};
 
 use super::{error::ApiError, json};
 
@@ -223,77 +223,5 @@ impl Call {
             }
         };
         Ok((limit, self.query.get("after").cloned()))
-    }
-}
-
-/// What a handler answers with.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    status: StatusCode,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    /// JSON under a status.
-    #[must_use]
-    pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(body).unwrap_or_default();
-        Self::bytes(status, "application/json", body)
-    }
-
-    /// JSON under 200.
-    #[must_use]
-    pub fn ok(body: &impl Serialize) -> Self {
-        Self::json(StatusCode::OK, body)
-    }
-
-    /// Any bytes of a type.
-    #[must_use]
-    pub fn bytes(status: StatusCode, content_type: &str, body: Vec<u8>) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body }
-    }
-
-    /// With a header more.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    /// With the position that it shows or that it wrote.
-    #[must_use]
-    pub fn at(self, position: i64) -> Self {
-        self.with("daybook-position", position.to_string())
-    }
-
-    /// The status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The HTTP response, with the headers that every answer has.
-    #[must_use]
-    pub fn into_response(self, request_id: &str) -> Response<Vec<u8>> {
-        let mut response = Response::builder().status(self.status);
-        let stores = self.headers.iter().any(|(name, _)| *name == "cache-control");
-        let policy = self.headers.iter().any(|(name, _)| *name == "content-security-policy");
-        for (name, value) in &self.headers {
-            response = response.header(*name, value);
-        }
-        if !stores {
-            response = response.header("cache-control", "no-store");
-        }
-        if !policy {
-            response = response
-                .header("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
-        }
-        response
-            .header("x-content-type-options", "nosniff")
-            .header("referrer-policy", "no-referrer")
-            .header("x-request-id", request_id)
-            .body(self.body)
-            .unwrap_or_default()
     }
 }

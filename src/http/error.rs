@@ -6,10 +6,9 @@ use daybook_events::{
     store::{StoreError, SubmitError},
 };
 use daybook_projections::EngineError;
-use serde_json::json;
 use warp::http::StatusCode;
 
-use super::{call::Answer, json::JsonError, server::BodyError};
+use super::{json::JsonError, server::BodyError};
 use crate::processors::ProcessorError;
 
 /// A refusal: a status, a stable code, and a sentence for people.
@@ -90,23 +89,6 @@ impl ApiError {
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");
         Self::new("internal", "something went wrong on our side")
-    }
-
-    /// The answer that says it.
-    #[must_use]
-    pub fn answer(&self, request_id: &str) -> Answer {
-        let error = json!({ "code": self.code, "message": self.message, "request_id": request_id });
-        let mut answer = Answer::json(self.status, &json!({ "error": error }));
-        if let Some(seconds) = self.retry_after {
-            answer = answer.with("retry-after", seconds.to_string());
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            answer = answer.with("www-authenticate", "Bearer".to_owned());
-        }
-        if let Some(allow) = &self.allow {
-            answer = answer.with("allow", allow.clone());
-        }
-        answer
     }
 }
 

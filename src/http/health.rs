@@ -6,10 +6,7 @@ use daybook_events::store;
 use serde_json::json;
 use warp::http::StatusCode;
 
-use super::{
-    call::{Answer, Call},
-    error::ApiError,
-};
+use super::{answer::Answer, call::Call, error::ApiError};
 use crate::app::App;
 
 /// The process runs.

@@ -11,10 +11,7 @@ use daybook_projections::{
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 
-use super::{
-    call::{Answer, Call},
-    error::ApiError,
-};
+use super::{answer::Answer, call::Call, error::ApiError};
 use crate::app::App;
 
 /// A plan as the panel dialect shows it.

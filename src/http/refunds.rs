@@ -15,12 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{
-    billing::shown,
-    call::{Answer, Call},
-    error::ApiError,
-    shapes,
-};
+use super::{answer::Answer, billing::shown, call::Call, error::ApiError, shapes};
 use crate::app::App;
 
 /// What `POST /api/refunds` takes.

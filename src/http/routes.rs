@@ -7,10 +7,8 @@ use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, 
 use warp::http::Method;
 
 use super::{
-    accounts, billing,
-    call::{Answer, Call},
-    error::ApiError,
-    exports, health, plans, refunds, sandbox,
+    accounts, answer::Answer, billing, call::Call, error::ApiError, exports, health, plans,
+    refunds, sandbox,
 };
 use crate::app::App;
 

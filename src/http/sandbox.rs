@@ -15,10 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::{
-    call::{Answer, Call},
-    error::ApiError,
-};
+use super::{answer::Answer, call::Call, error::ApiError};
 use crate::{app::App, processors::Processor};
 
 /// What the pages may load: their own style, and forms back to this server.

@@ -7,9 +7,9 @@ use imbl::OrdMap;
 use crate::{
     envelope::Recorded,
     event::{CreditApplied, CreditNoteIssued, InvoiceIssued, InvoiceLine, InvoicePaid},
+    history::HistoryError,
     ids::{InvoiceId, PaymentId, SubscriptionId},
     money::{Money, MoneyError},
-    world::HistoryError,
 };
 
 /// One line of an invoice, and what credit notes have taken from it.

@@ -7,9 +7,9 @@ use imbl::OrdMap;
 use crate::{
     envelope::Recorded,
     event::{CheckoutStarted, HeldPlan, OrderCancelled, OrderPlaced, OrderPurpose},
+    history::HistoryError,
     ids::{InvoiceId, OrderId},
     money::Money,
-    world::HistoryError,
 };
 
 /// How far an order has come.

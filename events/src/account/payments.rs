@@ -6,9 +6,9 @@ use imbl::OrdMap;
 
 use crate::{
     event::{PaymentCaptured, RefundRequested},
+    history::HistoryError,
     ids::{PaymentId, RefundId},
     money::{Money, MoneyError},
-    world::HistoryError,
 };
 
 /// One payment.

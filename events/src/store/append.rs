@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 
-use super::{StoreError, ledger::IdempotencyKey, read::Head};
+use super::{StoreError, read::Head, request::IdempotencyKey};
 use crate::{
     envelope::{Recorded, Stored},
     merkle::{Frontier, Hash},

@@ -8,10 +8,8 @@
 //! before, and nothing has to be undone.
 
 use std::{
-    any::Any,
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
     time::Duration,
 };
 
@@ -25,54 +23,16 @@ use super::{
     StoreError,
     append::{self, Appendix, NewKey, UsedKey},
     connect::connect,
-    decide::{Decided, Pending, decide},
-    ledger::{Batch, Options, Request, SubmitError},
+    decide::{Decided, decide},
+    job::{Job, Looking, Pending, Seen},
     read::{self, Head},
+    request::{Batch, Options, SubmitError},
 };
 use crate::{
     envelope::{Recorded, StreamId},
     ids::AccountId,
     world::World,
 };
-
-/// A look at the world, by a caller whose type is its own affair.
-type Look = Box<dyn FnOnce(&World) -> Box<dyn Any + Send> + Send>;
-
-/// What waits in the queue.
-pub(super) enum Job {
-    /// A command.
-    Command {
-        /// What is asked.
-        request: Box<Request>,
-        /// Where the answer goes.
-        answer: oneshot::Sender<Result<Outcome, SubmitError>>,
-    },
-    /// A look at the newest state.
-    Look {
-        /// The account that must be in it.
-        account: Option<AccountId>,
-        /// What to do with it.
-        look: Look,
-        /// Where the result goes.
-        answer: oneshot::Sender<Result<Box<dyn Any + Send>, SubmitError>>,
-    },
-    /// Send every batch there from now on.
-    Follow(mpsc::Sender<Batch>),
-}
-
-/// What became of an accepted command.
-#[derive(Debug, Clone)]
-pub(super) enum Outcome {
-    /// It appended these.
-    Appended(Vec<Arc<Recorded>>),
-    /// An earlier request with the same key appended these.
-    Replayed {
-        /// The first position.
-        first: i64,
-        /// The last position.
-        last: i64,
-    },
-}
 
 /// Why a transaction came to nothing.
 enum Failure {
@@ -159,10 +119,8 @@ impl Appender {
             if !commands.is_empty() {
                 self.settle(commands).await;
             }
-            for (account, look, answer) in looks {
-                let seen = self.look(account, look).await;
-                // A caller that went away needs no answer.
-                let _ = answer.send(seen);
+            for looking in looks {
+                self.look(looking).await;
             }
         }
         if let Some(connection) = self.connection {
@@ -170,19 +128,12 @@ impl Appender {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "two lists of what the queue held")]
-    fn sort(
-        &mut self,
-        jobs: impl Iterator<Item = Job>,
-    ) -> (
-        Vec<Pending>,
-        Vec<(Option<AccountId>, Look, oneshot::Sender<Result<Box<dyn Any + Send>, SubmitError>>)>,
-    ) {
+    fn sort(&mut self, jobs: impl Iterator<Item = Job>) -> (Vec<Pending>, Vec<Looking>) {
         let (mut commands, mut looks) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::Command { request, answer } => commands.push(Pending { request, answer }),
-                Job::Look { account, look, answer } => looks.push((account, look, answer)),
+                Job::Command(pending) => commands.push(pending),
+                Job::Look(looking) => looks.push(looking),
                 Job::Follow(follower) => self.followers.push(follower),
             }
         }
@@ -413,29 +364,31 @@ impl Appender {
         self.followers.retain(|follower| !follower.is_closed());
     }
 
-    async fn look(
-        &mut self,
-        account: Option<AccountId>,
-        look: Look,
-    ) -> Result<Box<dyn Any + Send>, SubmitError> {
+    async fn look(&mut self, looking: Looking) {
+        let Looking { account, look, answer } = looking;
+        let seen = match self.newest(account).await {
+            Err(error) => Err(error),
+            Ok(world) => catch_unwind(AssertUnwindSafe(|| look(world)))
+                .map_err(|_| SubmitError::Failed("looking at the state panicked".to_owned())),
+        };
+        // A caller that went away needs no answer.
+        let _: Result<(), Result<Seen, SubmitError>> = answer.send(seen);
+    }
+
+    /// The newest committed state, however long the database takes within the patience.
+    async fn newest(&mut self, account: Option<AccountId>) -> Result<&World, SubmitError> {
         let deadline = Instant::now() + self.options.patience;
-        loop {
-            match self.up_to_date(account).await {
-                Ok(()) => break,
-                Err(Failure::NotCommitted(error) | Failure::Data(error)) => {
-                    tracing::warn!(error = error_text(&error), "a state could not be read");
-                    self.connection = None;
-                }
-                Err(Failure::InDoubt(_)) => {}
+        while let Err(failure) = self.up_to_date(account).await {
+            if let Failure::NotCommitted(error) | Failure::Data(error) = failure {
+                tracing::warn!(error = error_text(&error), "a state could not be read");
             }
+            self.connection = None;
             if Instant::now() >= deadline {
                 return Err(SubmitError::Unavailable);
             }
             pause().await;
         }
-        let world = &self.world;
-        catch_unwind(AssertUnwindSafe(|| look(world)))
-            .map_err(|_| SubmitError::Failed("looking at the state panicked".to_owned()))
+        Ok(&self.world)
     }
 
     /// Brings the world to the newest committed state, without holding anybody up.

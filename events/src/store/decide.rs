@@ -6,12 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::oneshot;
-
 use super::{
     append::UsedKey,
-    appender::Outcome,
-    ledger::{IdempotencyKey, Request, SubmitError},
+    job::{Outcome, Pending},
+    request::{IdempotencyKey, Request, SubmitError},
 };
 use crate::{
     draft::Draft,
@@ -19,12 +17,6 @@ use crate::{
     merkle::Hash,
     world::World,
 };
-
-/// One command of the batch.
-pub(super) struct Pending {
-    pub(super) request: Box<Request>,
-    pub(super) answer: oneshot::Sender<Result<Outcome, SubmitError>>,
-}
 
 /// A batch of commands, decided and numbered, before or after its transaction.
 #[derive(Default)]
