@@ -53,8 +53,11 @@ pub fn filter(
             let call = Call::new(method, path.as_str(), headers);
             async move { answer(app, limits, call, &query, body).await }
         })
-        .or_else(|_| async { Err(warp::reject::not_found()) })
-        .recover(|_| async { Ok::<_, Infallible>(Response::new(Vec::new())) })
+        // Nothing above rejects; should it ever, it is a refusal like every other.
+        .recover(|_| async {
+            let refusal = Answer::refusal(&ApiError::not_found(), "");
+            Ok::<_, Infallible>(refusal.into_response(""))
+        })
         .unify()
 }
 
