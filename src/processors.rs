@@ -42,6 +42,17 @@ impl Processor {
         }
     }
 
+    /// Whether it can be asked at all: said before anything is written that would need it.
+    ///
+    /// # Errors
+    /// No processor.
+    pub fn ready(&self) -> Result<(), ProcessorError> {
+        match self {
+            Self::Sandbox(_) => Ok(()),
+            Self::None => Err(ProcessorError::None),
+        }
+    }
+
     /// The public key that a client's SDK needs.
     #[must_use]
     pub fn public_key(&self) -> &'static str {

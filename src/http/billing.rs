@@ -134,6 +134,7 @@ struct CheckoutBody {
 pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: CheckoutBody = call.json()?;
     let account_id = call.account()?;
+    app.processor.ready()?;
     let (plan, cycle, coupon) = (body.plan_id, cycle(&body.billing_cycle)?, body.coupon_code);
     let command = PlaceOrder { account_id, plan, cycle, coupon };
     let receipt = app.submit(call.request(command)?).await?;
@@ -326,6 +327,7 @@ impl PlanChangeBody {
 pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: PlanChangeBody = call.json()?;
     let account_id = call.account()?;
+    app.processor.ready()?;
     let receipt = app.submit(call.request(body.command(account_id)?)?).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
     let mut body = shapes::plan_change(events.clone());

@@ -40,6 +40,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::new("forbidden", "only a super admin sets the refund policy aside"));
     }
     let account_id = call.account()?;
+    app.processor.ready()?;
     let amount = amount(&app, account_id, &body).await?;
     let (reason, override_policy) = (body.reason, body.override_policy);
     let command = RequestRefund { account_id, amount, reason: reason.clone(), override_policy };

@@ -214,6 +214,10 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(limits: Limits) -> Self {
+        Self::start_as(Kind::Sandbox, limits).await
+    }
+
+    pub(crate) async fn start_as(kind: Kind, limits: Limits) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -222,7 +226,9 @@ impl TestApp {
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
         let face = Face { public_url: url.clone(), currency: Currency::USD };
-        let app = App::open(db.pool().await, options, &opening(), face).await.unwrap();
+        let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
+            .await
+            .unwrap();
         let app = Arc::new(app);
         let filter = http::filter(app.clone(), limits);
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));

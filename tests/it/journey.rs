@@ -1,5 +1,6 @@
 //! One customer, from checkout to refund, and what every view says of it.
 
+use daybook::{config::Kind, http::server::Limits};
 use serde_json::json;
 
 use crate::harness::TestApp;
@@ -43,4 +44,24 @@ async fn a_customer_from_checkout_to_refund() {
     assert_eq!((&me["status"], &me["endReason"]), (&json!("ended"), &json!("refunded")));
     let (exit, out, err) = test.db.daybook(&["verify"]).await;
     assert_eq!(exit, 0, "{out}{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_ledger_without_a_processor_takes_no_order() {
+    let test = TestApp::start_as(Kind::Live, Limits::default()).await;
+    let customer = test.customer().await;
+    let before = test.log_position().await;
+    let checkout = json!({ "planId": "pro", "billingCycle": "monthly" });
+    let change = json!({ "planId": "pro" });
+    let refund = json!({ "reason": "customer_request" });
+    for (path, body) in [
+        ("/api/billing/checkout", checkout),
+        ("/api/billing/plan-change", change),
+        ("/api/refunds", refund),
+    ] {
+        test.post(path, &customer.key, &body).await.refused(503, "processor_unavailable");
+    }
+    let path = "/sandbox/checkout/order_AAAAAAAAAAAAAAAAAAAA";
+    test.get(path, "").await.refused(404, "not_found");
+    assert_eq!(test.log_position().await, before);
 }
