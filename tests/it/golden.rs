@@ -2,7 +2,7 @@
 //!
 //! `tests/golden/events/<type>.v<version>[.<variant>].json` holds a payload, verbatim, and a line
 //! feed. `UPDATE_GOLDEN=1` adds the files that are missing; it never edits one that is there.
-#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+#![expect(clippy::unwrap_used, reason = "test code panics where a test fails")]
 
 use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
 

@@ -1,6 +1,6 @@
 //! Rules of the house that neither the compiler nor Clippy can say. Each has a planted fault, so
 //! that a check that has gone blind is noticed.
-#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic like the tests")]
+#![expect(clippy::unwrap_used, reason = "test code panics where a test fails")]
 
 use std::{
     fs,
