@@ -17,7 +17,7 @@ use self::append::{Figures, Load};
 use super::{Failure, Output, output};
 use crate::{
     database::Database,
-    local_postgres::{Settings, default_data_dir},
+    local_postgres::{ServerLock, Settings, default_data_dir},
 };
 
 /// Measure appends and replay on this machine, beside bare Postgres.
@@ -61,12 +61,15 @@ struct Replay {
 
 impl Bench {
     pub(super) async fn run(self, output: Output) -> Result<ExitCode, Failure> {
-        let data_dir = default_data_dir().join(format!("bench-{}", std::process::id()));
+        // One place, under a lock: what a killed run has left there is adopted, then removed.
+        let data_dir = default_data_dir().join("bench");
+        let lock = ServerLock::acquire(&data_dir)?;
         let mut settings = Settings::new(&data_dir);
         settings.extra.push(("max_connections".to_owned(), "400".to_owned()));
         let database = Database::local(settings).await?;
         let measured = self.measure(&database).await;
         database.close().await?;
+        drop(lock);
         std::fs::remove_dir_all(&data_dir)?;
         let report = measured?;
         output.print(&report, human)?;
