@@ -32,7 +32,10 @@ struct Migrated {
 impl Migrate {
     pub(super) async fn run(self, place: &Place, output: Output) -> Result<ExitCode, Failure> {
         let database = Database::open(place).await?;
-        database.migrate().await?;
+        // A private one is brought up to date whenever it is opened.
+        if !database.is_local() {
+            database.migrate().await?;
+        }
         let pool = database.pool(4).await?;
         let ledger = app::open_ledger(pool.clone(), super::options(), &self.opening).await?;
         drop(ledger);

@@ -187,12 +187,12 @@ async fn ensure_checkout(
     // A retry of the whole call meets this step's own key, and so the same answer.
     match app.submit(call.request_for(step, command, None)?).await {
         Ok(receipt) => {
-            let started =
-                receipt.events.iter().find_map(|recorded| match shapes::account_event(recorded)? {
-                    AccountEvent::CheckoutStarted(started) => Some(started.clone()),
-                    _ => None,
-                });
-            let started =
+            let events = receipt.events.iter().map(AsRef::as_ref);
+            let started = shapes::find(events, |event| match event {
+                AccountEvent::CheckoutStarted(started) => Some(started.clone()),
+                _ => None,
+            });
+            let (_, started) =
                 started.ok_or_else(|| ApiError::internal(&"a checkout without its event"))?;
             Ok((started, receipt.position()))
         }

@@ -148,12 +148,7 @@ async fn template(superuser: &mut PgConnection, cluster: &LocalPostgres) -> Stri
 
 /// The book that tests open: a sandbox of a seller in UTC.
 pub(crate) fn opening() -> Opening {
-    Opening {
-        kind: Kind::Sandbox,
-        seller: "Example Hosting".to_owned(),
-        time_zone: chrono_tz::Tz::UTC,
-        financial_year_start: 1,
-    }
+    Opening::example()
 }
 
 /// An answer: its status, its headers and its body.

@@ -147,7 +147,11 @@ impl<'a> Columns<'a> {
     }
 }
 
-const INSERT: &str = "with appended as (
+/// One statement: the events, `$more` beside them, and the head behind them.
+macro_rules! insert_events {
+    ($more:literal) => {
+        concat!(
+            "with appended as (
     insert into events (position, stream, version, type, schema_version, recorded_at, effective_at,
                         posting_on, number, origin, payload, leaf_hash)
     select $1 + nth, stream, version, type, schema_version, $2, effective_at, posting_on, number,
@@ -156,27 +160,24 @@ const INSERT: &str = "with appended as (
                 $9::text[], $10::text[], $11::text[], $12::bytea[])
          with ordinality as new (stream, version, type, schema_version, effective_at, posting_on,
                                  number, origin, payload, leaf_hash, nth)
-    order by nth)
+    order by nth)",
+            $more,
+            "
 update head set position = $1 + cardinality($3), recorded_at = $2, frontier = $13,
                 numbers = $14::json
-where book = 1";
+where book = 1"
+        )
+    };
+}
 
-const INSERT_WITH_KEYS: &str = "with appended as (
-    insert into events (position, stream, version, type, schema_version, recorded_at, effective_at,
-                        posting_on, number, origin, payload, leaf_hash)
-    select $1 + nth, stream, version, type, schema_version, $2, effective_at, posting_on, number,
-           origin::json, payload::json, leaf_hash
-    from unnest($3::text[], $4::int8[], $5::text[], $6::int2[], $7::timestamptz[], $8::date[],
-                $9::text[], $10::text[], $11::text[], $12::bytea[])
-         with ordinality as new (stream, version, type, schema_version, effective_at, posting_on,
-                                 number, origin, payload, leaf_hash, nth)
-    order by nth),
+const INSERT: &str = insert_events!("");
+
+const INSERT_WITH_KEYS: &str = insert_events!(
+    ",
 named as (
     insert into idempotency_keys (scope, key, fingerprint, first_position, last_position)
-    select * from unnest($15::text[], $16::text[], $17::bytea[], $18::int8[], $19::int8[]))
-update head set position = $1 + cardinality($3), recorded_at = $2, frontier = $13,
-                numbers = $14::json
-where book = 1";
+    select * from unnest($15::text[], $16::text[], $17::bytea[], $18::int8[], $19::int8[]))"
+);
 
 /// Whether the row at a position carries this leaf hash: how a lost commit is found out.
 pub(super) async fn carries(

@@ -204,9 +204,8 @@ impl Appender {
         self.hold(accounts.collect()).await?;
         let head = self.lock().await?;
         let used = self.used_keys(batch).await?;
-        let now = head.recorded_at.map_or(self.options.clock.now(), |last| {
-            self.options.clock.now().max(last.plus_micros(1))
-        });
+        let clock = self.options.clock.now();
+        let now = head.recorded_at.map_or(clock, |last| clock.max(last.plus_micros(1)));
         let mut decided = decide(&self.world, head.position, now, batch, &used);
         let (rows, frontier) = append::hashed(decided.events.iter().map(AsRef::as_ref), &head);
         let (Some((_, first_leaf)), Some((_, last_leaf))) = (rows.first(), rows.last()) else {

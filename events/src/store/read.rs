@@ -16,6 +16,18 @@ use crate::{
 pub(super) const COLUMNS: &str = "position, stream, version, type, schema_version, recorded_at, \
      effective_at, posting_on, number, origin, payload, leaf_hash";
 
+/// A query for whole events, by its `where` and `order by`.
+macro_rules! select_events {
+    ($which:literal) => {
+        concat!(
+            "select position, stream, version, type, schema_version, recorded_at, effective_at,
+                    posting_on, number, origin::text as origin, payload::text as payload
+             from events ",
+            $which
+        )
+    };
+}
+
 /// The head row.
 #[derive(Debug, Clone)]
 pub struct Head {
@@ -92,14 +104,10 @@ pub async fn streams(
     executor: impl PgExecutor<'_>,
     streams: &[String],
 ) -> Result<Vec<Recorded>, StoreError> {
-    let rows = sqlx::query(
-        "select position, stream, version, type, schema_version, recorded_at, effective_at,
-                posting_on, number, origin::text as origin, payload::text as payload
-         from events where stream = any($1) order by stream, version",
-    )
-    .bind(streams)
-    .fetch_all(executor)
-    .await?;
+    let rows = sqlx::query(select_events!("where stream = any($1) order by stream, version"))
+        .bind(streams)
+        .fetch_all(executor)
+        .await?;
     recorded(&rows)
 }
 
@@ -107,13 +115,10 @@ pub async fn streams(
 pub(super) async fn shared_streams(
     executor: impl PgExecutor<'_>,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let rows = sqlx::query(
-        "select position, stream, version, type, schema_version, recorded_at, effective_at,
-                posting_on, number, origin::text as origin, payload::text as payload
-         from events
-         where stream in ('access', 'book') or (stream >= 'plan:' and stream < 'plan;')
-         order by position",
-    )
+    let rows = sqlx::query(select_events!(
+        "where stream in ('access', 'book') or (stream >= 'plan:' and stream < 'plan;')
+         order by position"
+    ))
     .fetch_all(executor)
     .await?;
     recorded(&rows)
@@ -129,11 +134,9 @@ pub async fn range(
     until: i64,
     limit: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let rows = sqlx::query(
-        "select position, stream, version, type, schema_version, recorded_at, effective_at,
-                posting_on, number, origin::text as origin, payload::text as payload
-         from events where position > $1 and position <= $2 order by position limit $3",
-    )
+    let rows = sqlx::query(select_events!(
+        "where position > $1 and position <= $2 order by position limit $3"
+    ))
     .bind(after)
     .bind(until)
     .bind(limit)
