@@ -4,31 +4,41 @@
 //! order placed ─ checkout started ─ payment captured ─┬─ subscription activated ─ … ─ ended
 //!                                                     └─ invoice issued ─ paid ─ credit notes
 //! ```
-//! Each part takes in the events that concern it; [`Account::evolve`] is the one place that names
-//! every event, so a new one cannot be overlooked.
+//! Each part takes in the group of events that concerns it, and names every one of them, so a new
+//! one cannot be overlooked.
 
+mod adjustments;
 mod invoices;
 mod orders;
 mod payments;
 mod subscription;
+mod usage;
 
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 
 pub use self::{
+    adjustments::{Adjustment, Adjustments},
     invoices::{Invoice, Invoices, Line},
     orders::{Order, OrderStatus, Orders},
     payments::{Payment, Payments, Refund, RefundStatus},
     subscription::{Status, Subscription},
+    usage::Usage,
 };
 use crate::{
     envelope::Recorded,
-    event::{AccountEvent, AccountOpened},
+    event::{
+        AccountEvent, AccountOpened, Adjusted, CreditEvent, CreditSource, InvoiceEvent,
+        PaymentEvent, ProfileEvent, SubscriptionEvent,
+    },
     history::HistoryError,
-    ids::AccountId,
+    ids::{AccountId, InvoiceId, OrderId},
     money::{Currency, Money},
+    period::Anchor,
     personal::Personal,
+    policy::DunningAction,
+    time::Timestamp,
 };
 
 /// What the rules know of an account.
@@ -38,12 +48,18 @@ pub struct Account {
     pub id: AccountId,
     /// The version of its stream.
     pub version: i64,
+    /// From when its newest event counts; no later one counts from before.
+    pub effective_at: Timestamp,
     /// The currency of everything in it.
     pub currency: Currency,
     /// The calendar of its periods.
     pub zone: Tz,
     /// Whom invoices are made out to.
     pub billing: Arc<Personal>,
+    /// Whether nothing is billed until somebody has looked.
+    pub parked: bool,
+    /// Whether it ever had free days: they are given once.
+    pub had_trial: bool,
     /// Credit that later invoices use up.
     pub credit: Money,
     /// The newest subscription, live or ended.
@@ -54,23 +70,32 @@ pub struct Account {
     pub invoices: Invoices,
     /// Payments and refunds.
     pub payments: Payments,
+    /// What the panel counts.
+    pub usage: Usage,
+    /// Credit given and invoices written off by hand.
+    pub adjustments: Adjustments,
 }
 
 impl Account {
     /// The state after an account's first event.
     #[must_use]
-    pub fn open(opened: &AccountOpened, version: i64) -> Self {
+    pub fn open(opened: &AccountOpened, recorded: &Recorded) -> Self {
         Self {
             id: opened.account_id,
-            version,
+            version: recorded.version,
+            effective_at: recorded.effective_at,
             currency: opened.currency,
             zone: opened.time_zone,
             billing: Arc::new(opened.billing.clone()),
+            parked: false,
+            had_trial: false,
             credit: Money::zero(opened.currency),
             subscription: None,
             orders: Orders::default(),
             invoices: Invoices::default(),
             payments: Payments::default(),
+            usage: Usage::default(),
+            adjustments: Adjustments::default(),
         }
     }
 
@@ -91,49 +116,116 @@ impl Account {
     ) -> Result<(), HistoryError> {
         use AccountEvent as E;
         self.version = recorded.version;
+        self.effective_at = recorded.effective_at;
         match event {
-            E::AccountOpened(opened) => *self = Self::open(opened, recorded.version),
-            E::BillingDetailsRevised(revised) => self.billing = Arc::new(revised.billing.clone()),
-            E::OrderPlaced(placed) => self.orders.placed(placed, recorded),
-            E::OrderCancelled(cancelled) => self.orders.cancelled(cancelled)?,
-            E::CheckoutStarted(started) => self.orders.checkout_started(started)?,
-            E::PaymentCaptured(captured) => {
-                self.orders.paid(captured.order_id)?;
-                self.payments.captured(captured);
+            E::Profile(event) => self.evolve_profile(event, recorded),
+            E::Order(event) => self.orders.evolve(event, recorded)?,
+            E::Payment(event) => {
+                if let PaymentEvent::PaymentCaptured(captured) = event {
+                    self.orders.paid(captured.order_id)?;
+                }
+                self.payments.evolve(event)?;
             }
-            E::SubscriptionActivated(activated) => {
-                self.orders.paid(activated.order_id)?;
-                self.subscription = Some(Arc::new(Subscription::activated(activated)));
+            E::Subscription(event) => self.evolve_subscription(event)?,
+            E::Invoice(event) => {
+                if let InvoiceEvent::InvoiceWrittenOff(it) = event {
+                    let adjusted = Adjusted::WriteOff { invoice_id: it.invoice_id };
+                    self.adjustments.made(it.adjustment_id, adjusted, it.amount);
+                }
+                self.invoices.evolve(event, recorded)?;
             }
-            E::PlanChanged(changed) => self.subscription_mut()?.plan_changed(changed),
-            E::CancellationScheduled(_) => self.subscription_mut()?.status = Status::Cancelling,
-            E::SubscriptionResumed(_) => self.subscription_mut()?.status = Status::Active,
-            E::SubscriptionRenewed(renewed) => self.subscription_mut()?.renewed(renewed),
-            E::SubscriptionEnded(ended) => {
-                self.subscription_mut()?.status = Status::Ended(ended.reason);
+            E::Credit(event) => self.evolve_credit(event)?,
+            E::Usage(event) => self.usage.evolve(event),
+        }
+        Ok(())
+    }
+
+    fn evolve_profile(&mut self, event: &ProfileEvent, recorded: &Recorded) {
+        match event {
+            ProfileEvent::AccountOpened(opened) => *self = Self::open(opened, recorded),
+            ProfileEvent::BillingDetailsRevised(revised) => {
+                self.billing = Arc::new(revised.billing.clone());
             }
-            E::LimitsCustomised(limits) => self.subscription_mut()?.limits_customised(limits),
-            E::InvoiceIssued(issued) => self.invoices.issued(issued, recorded),
-            E::InvoicePaid(paid) => self.invoices.paid(paid)?,
-            E::CreditNoteIssued(note) => self.invoices.credited(note)?,
-            E::CreditGranted(granted) => self.credit = self.credit.plus(granted.amount)?,
-            E::CreditApplied(applied) => {
+            ProfileEvent::AccountParked(_) => self.parked = true,
+            ProfileEvent::AccountReleased(_) => self.parked = false,
+        }
+    }
+
+    fn evolve_subscription(&mut self, event: &SubscriptionEvent) -> Result<(), HistoryError> {
+        if let SubscriptionEvent::TrialStarted(started) = event {
+            self.orders.paid(started.order_id)?;
+            self.had_trial = true;
+            let (at, zone) = (started.period.end, self.zone);
+            let anchor = Anchor { at, zone, cycle: started.plan.cycle };
+            self.subscription = Some(Arc::new(Subscription::in_trial(started, anchor)));
+        } else if let SubscriptionEvent::SubscriptionActivated(activated) = event {
+            self.orders.paid(activated.order_id)?;
+            self.subscription = Some(Arc::new(Subscription::activated(activated)));
+        } else {
+            self.subscription_mut()?.evolve(event);
+        }
+        Ok(())
+    }
+
+    fn evolve_credit(&mut self, event: &CreditEvent) -> Result<(), HistoryError> {
+        match event {
+            CreditEvent::CreditGranted(granted) => {
+                self.credit = self.credit.plus(granted.amount)?;
+                if let CreditSource::Adjustment { adjustment_id, .. } = granted.source {
+                    self.adjustments.made(adjustment_id, Adjusted::Credit, granted.amount);
+                }
+            }
+            CreditEvent::CreditApplied(applied) => {
                 self.credit = self.credit.minus(applied.amount)?;
                 self.invoices.credit_applied(applied)?;
             }
-            E::RefundRequested(requested) => self.payments.refund_requested(requested)?,
-            E::RefundProcessed(processed) => {
-                self.payments.refund_settled(processed.refund_id, RefundStatus::Processed)?;
-            }
-            E::RefundFailed(failed) => {
-                self.payments.refund_settled(failed.refund_id, RefundStatus::Failed)?;
+            CreditEvent::AdjustmentUndone(undone) => {
+                self.adjustments.undone(undone.adjustment_id)?;
+                match undone.adjusted {
+                    Adjusted::Credit => self.credit = self.credit.minus(undone.amount)?,
+                    Adjusted::WriteOff { invoice_id } => {
+                        self.invoices.due_again(invoice_id, undone.amount)?;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// The next thing that time will bring about on the account, where anything is waiting: an
+    /// order that expires, a step of the dunning ladder, or the end of a period.
+    #[must_use]
+    pub fn next_due(&self) -> Option<(Timestamp, Due)> {
+        if self.parked {
+            return None;
+        }
+        let expiring =
+            self.orders.open().filter_map(|order| Some((order.expires_at?, Due::Order(order.id))));
+        let dunned = self.live().into_iter().flat_map(|subscription| {
+            let taken = subscription.status.dunned();
+            self.invoices.open_of(subscription.id).flat_map(move |invoice| {
+                let ahead = invoice.dunning.iter().filter(move |step| Some(step.action) > taken);
+                ahead.map(|step| (step.at, Due::Dunning(invoice.id, step.action)))
+            })
+        });
+        let ending = self.live().map(|subscription| (subscription.period.end, Due::PeriodEnd));
+        // The first of equals is taken: a subscription ends unpaid rather than being billed again.
+        expiring.chain(dunned).chain(ending).min_by_key(|(at, _)| *at)
     }
 
     fn subscription_mut(&mut self) -> Result<&mut Subscription, HistoryError> {
         let missing = || HistoryError::Missing("a subscription".to_owned());
         self.subscription.as_mut().map(Arc::make_mut).ok_or_else(missing)
     }
+}
+
+/// Something that time brings about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// An order expires.
+    Order(OrderId),
+    /// A step of the dunning ladder of an unpaid invoice.
+    Dunning(InvoiceId, DunningAction),
+    /// A period ends, or the free days do.
+    PeriodEnd,
 }

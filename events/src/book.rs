@@ -5,6 +5,9 @@ use chrono_tz::Tz;
 
 use crate::{
     event::{BookEvent, BookKind, BookOpened},
+    personal::Party,
+    policy::Policy,
+    tax::{Tax, TaxRules, Untreatable},
     time::Timestamp,
 };
 
@@ -13,8 +16,18 @@ use crate::{
 pub struct Book {
     /// The version of the stream, 0 before it was opened.
     pub version: i64,
-    /// Its first event.
+    /// Its first event, with the seller as last revised.
     pub opened: Option<BookOpened>,
+    /// How many policies have been adopted; the first is built in.
+    policies_adopted: u32,
+    /// The billing policy in force.
+    pub policy: Policy,
+    /// How many sets of tax rules have been adopted.
+    pub tax_version: u32,
+    /// The tax rules in force, where any are.
+    pub tax_rules: Option<TaxRules>,
+    /// Where the clock stands, once a sandbox ledger's has been advanced.
+    pub clock: Option<Timestamp>,
 }
 
 impl Book {
@@ -22,6 +35,37 @@ impl Book {
     pub fn evolve(&mut self, event: &BookEvent) {
         match event {
             BookEvent::BookOpened(opened) => self.opened = Some(opened.clone()),
+            BookEvent::SellerRevised(revised) => {
+                if let Some(opened) = &mut self.opened {
+                    opened.seller = revised.seller.clone();
+                }
+            }
+            BookEvent::PolicyAdopted(adopted) => {
+                self.policies_adopted += 1;
+                self.policy = adopted.policy.clone();
+            }
+            BookEvent::TaxRulesAdopted(adopted) => {
+                self.tax_version = adopted.version;
+                self.tax_rules = Some(adopted.rules.clone());
+            }
+            BookEvent::ClockAdvanced(advanced) => self.clock = Some(advanced.to),
+        }
+    }
+
+    /// The version of the billing policy in force; 1 is the built-in one.
+    #[must_use]
+    pub fn policy_version(&self) -> u32 {
+        self.policies_adopted + 1
+    }
+
+    /// How a supply to a buyer is taxed today.
+    ///
+    /// # Errors
+    /// A buyer whose country is missing or refused.
+    pub fn tax(&self, buyer: &Party) -> Result<Tax, Untreatable> {
+        match (&self.tax_rules, &self.opened) {
+            (Some(rules), Some(opened)) => rules.treatment(self.tax_version, &opened.seller, buyer),
+            (Some(_) | None, _) => Ok(Tax::none()),
         }
     }
 

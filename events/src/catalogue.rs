@@ -81,6 +81,7 @@ impl Catalogue {
                 plan.terms = revised.terms.clone();
             }),
             PlanEvent::PlanRetired(_) => self.change(id, |plan| plan.retired = true),
+            PlanEvent::PlanLimitsReapplied(_) => {}
         }
         self.change(id, |plan| plan.version = recorded.version);
     }
@@ -96,6 +97,11 @@ impl Catalogue {
     pub fn find(&self, reference: &str) -> Option<&Arc<Plan>> {
         let id = self.names.get(reference).copied().or_else(|| reference.parse().ok())?;
         self.plans.get(&id)
+    }
+
+    /// Every plan, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        self.plans.values()
     }
 
     /// The plan of an id.

@@ -4,49 +4,78 @@
 //! [`Command::decide`] is pure. A command on an account first records whatever has fallen due on
 //! it, so a race between a command and the calendar has one outcome.
 
+mod adjust;
+mod adopt_policy;
+mod adopt_tax_rules;
+mod advance_clock;
 mod amend_subscription;
 mod billing;
+mod cancel_order;
 mod cancel_subscription;
 mod change_plan;
 mod confirm_payment;
 mod customise_limits;
 mod due;
 mod issue_key;
+mod offer_coupon;
 mod open_account;
 mod open_book;
 mod place_order;
 mod publish_plan;
+mod reapply_limits;
 mod record_refund;
+mod release_account;
 mod request_refund;
 mod resume_subscription;
 mod retire_plan;
 mod revise_billing_details;
 mod revise_plan;
+mod revise_seller;
 mod revoke_key;
 mod start_checkout;
+mod usage;
+mod withdraw_coupon;
 
 pub use self::{
+    adjust::{CreditInvoice, GrantCredit, UndoAdjustment, WriteOff},
+    adopt_policy::AdoptPolicy,
+    adopt_tax_rules::AdoptTaxRules,
+    advance_clock::AdvanceClock,
     amend_subscription::AmendSubscription,
+    cancel_order::CancelOrder,
     cancel_subscription::CancelSubscription,
-    change_plan::ChangePlan,
+    change_plan::{ChangePlan, PREVIEW_SECONDS, Preview},
     confirm_payment::ConfirmPayment,
     customise_limits::CustomiseLimits,
     due::SettleDue,
     issue_key::IssueKey,
+    offer_coupon::OfferCoupon,
     open_account::OpenAccount,
     open_book::OpenBook,
     place_order::PlaceOrder,
     publish_plan::PublishPlan,
+    reapply_limits::{ReapplyLimits, ReapplyLimitsTo},
     record_refund::{RecordRefund, RefundOutcome},
+    release_account::ReleaseAccount,
     request_refund::RequestRefund,
     resume_subscription::ResumeSubscription,
     retire_plan::RetirePlan,
     revise_billing_details::ReviseBillingDetails,
     revise_plan::RevisePlan,
+    revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
     start_checkout::StartCheckout,
+    usage::{ReleaseUsage, ReportUsage, ReserveUsage},
+    withdraw_coupon::WithdrawCoupon,
 };
-use crate::{draft::Draft, ids::AccountId, rejection::Rejection};
+use crate::{
+    draft::Draft,
+    envelope::StreamId,
+    event::AccountParked,
+    ids::AccountId,
+    rejection::{Kind, Rejection},
+    time::Timestamp,
+};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident $(of $account:ident)?;)*) => {
@@ -83,12 +112,26 @@ macro_rules! commands {
 commands! {
     /// Open the book.
     OpenBook;
+    /// Change the seller's particulars.
+    ReviseSeller;
+    /// Adopt another billing policy.
+    AdoptPolicy;
+    /// Adopt tax rules.
+    AdoptTaxRules;
+    /// Advance a sandbox ledger's clock.
+    AdvanceClock;
+    /// Put a coupon on offer.
+    OfferCoupon;
+    /// Take a coupon off offer.
+    WithdrawCoupon;
     /// Put a plan on offer.
     PublishPlan;
     /// Give a plan new terms.
     RevisePlan;
     /// Take a plan off the shelf.
     RetirePlan;
+    /// Ask that a plan's limits reach its subscribers.
+    ReapplyLimits;
     /// Make an API key.
     IssueKey;
     /// Stop an API key.
@@ -97,8 +140,12 @@ commands! {
     OpenAccount of account_id;
     /// Change whom invoices are made out to.
     ReviseBillingDetails of account_id;
+    /// Bill a parked account again.
+    ReleaseAccount of account_id;
     /// Order a new subscription.
     PlaceOrder of account_id;
+    /// Cancel an order that nobody has paid.
+    CancelOrder of account_id;
     /// Record that a processor waits for an order's payment.
     StartCheckout of account_id;
     /// Record that a processor took the money.
@@ -111,6 +158,22 @@ commands! {
     ResumeSubscription of account_id;
     /// Give the subscription limits of its own.
     CustomiseLimits of account_id;
+    /// Move the subscription to its plan's current limits.
+    ReapplyLimitsTo of account_id;
+    /// Report what is used of a limit.
+    ReportUsage of account_id;
+    /// Set room aside under a limit.
+    ReserveUsage of account_id;
+    /// Give room back that was set aside.
+    ReleaseUsage of account_id;
+    /// Give the account credit.
+    GrantCredit of account_id;
+    /// Give up what is due on an invoice.
+    WriteOff of account_id;
+    /// Take an invoice back, or part of it.
+    CreditInvoice of account_id;
+    /// Undo a wrong adjustment.
+    UndoAdjustment of account_id;
     /// Several changes of a subscription, all or nothing.
     AmendSubscription of account_id;
     /// Give money back by the refund policy.
@@ -124,6 +187,9 @@ commands! {
 impl Command {
     /// Decides the command: records its events in the draft, or refuses.
     ///
+    /// Where billing the account would break a safety bound, or what fell due on it cannot be
+    /// billed, the only thing recorded is that the account is parked.
+    ///
     /// # Errors
     /// The rejection; the draft is then of no use any more.
     pub fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
@@ -131,11 +197,28 @@ impl Command {
         if draft.world().book.opened.is_none() && !opens_the_book {
             return Err(Rejection::BookNotOpen);
         }
-        if let Some(account) = self.account()
-            && draft.world().account(account).is_some()
-        {
-            due::settle(draft, account)?;
+        let Some(account) = self.account().filter(|id| draft.world().account(*id).is_some()) else {
+            return self.apply_rule(draft);
+        };
+        match due::settle(draft, account, self.until()) {
+            Err(fault) if fault.kind() != Kind::Internal => return park(draft, account, &fault),
+            settled => settled?,
         }
-        self.apply_rule(draft)
+        match self.apply_rule(draft) {
+            Err(fault @ Rejection::TooManyInvoiceLines { .. }) => park(draft, account, &fault),
+            decided => decided,
+        }
     }
+
+    /// Up to when what has fallen due is recorded first; `None` is now.
+    fn until(&self) -> Option<Timestamp> {
+        if let Self::SettleDue(command) = self { command.until } else { None }
+    }
+}
+
+/// Parks an account whose billing failed, and records nothing else.
+fn park(draft: &mut Draft, account: AccountId, fault: &Rejection) -> Result<(), Rejection> {
+    draft.restart();
+    let parked = AccountParked { code: fault.code().to_owned(), detail: fault.to_string() };
+    draft.record(StreamId::Account(account), parked)
 }

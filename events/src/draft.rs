@@ -19,8 +19,9 @@ use crate::{
 };
 
 /// What a command would append.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Draft {
+    begun: (World, i64),
     world: World,
     position: i64,
     now: Timestamp,
@@ -36,7 +37,8 @@ impl Draft {
     /// New ids grow out of `seed`: the same seed, world and instant give the same events.
     #[must_use]
     pub fn new(world: World, position: i64, now: Timestamp, seed: Uuid, origin: Origin) -> Self {
-        Self { world, position, now, seed, minted: 0, origin, recorded: Vec::new() }
+        let begun = (world.clone(), position);
+        Self { begun, world, position, now, seed, minted: 0, origin, recorded: Vec::new() }
     }
 
     /// The instant of the decision.
@@ -49,6 +51,18 @@ impl Draft {
     #[must_use]
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// The world before the draft recorded anything.
+    #[must_use]
+    pub fn begun(&self) -> &World {
+        &self.begun.0
+    }
+
+    /// Forgets everything that was recorded.
+    pub fn restart(&mut self) {
+        (self.world, self.position) = self.begun.clone();
+        self.recorded.clear();
     }
 
     /// An account, as the draft has it.
@@ -81,6 +95,17 @@ impl Draft {
         self.record_as_of(stream, self.now, event)
     }
 
+    /// From when an event of a stream counts that should count from `at`: not after now, and not
+    /// before the stream's newest event, since both times of a stream only go forward.
+    #[must_use]
+    pub fn effective_at(&self, stream: StreamId, at: Timestamp) -> Timestamp {
+        let newest = match stream {
+            StreamId::Account(id) => self.world.account(id).map(|account| account.effective_at),
+            StreamId::Book | StreamId::Access | StreamId::Plan(_) | StreamId::Coupon(_) => None,
+        };
+        newest.map_or(at, |newest| at.max(newest)).min(self.now)
+    }
+
     /// Records an event that counts from an earlier instant: something that has fallen due.
     ///
     /// # Errors
@@ -92,7 +117,7 @@ impl Draft {
         event: impl Into<Event>,
     ) -> Result<(), Rejection> {
         let event = event.into();
-        let effective_at = effective_at.min(self.now);
+        let effective_at = self.effective_at(stream, effective_at);
         let posting_on = self.world.book.posting_day(effective_at);
         let start_month = self.world.book.financial_year_start_month();
         let number = self.world.numbers.assign(&event, posting_on, start_month);

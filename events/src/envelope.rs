@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    coupon::CouponCode,
     event::{DecodeError, Event},
     ids::{AccountId, PlanId},
     merkle::{Hash, leaf_hash},
@@ -29,6 +30,8 @@ pub enum StreamId {
     Access,
     /// One plan.
     Plan(PlanId),
+    /// One coupon.
+    Coupon(CouponCode),
     /// One customer's billing.
     Account(AccountId),
 }
@@ -39,6 +42,7 @@ impl fmt::Display for StreamId {
             Self::Book => f.write_str("book"),
             Self::Access => f.write_str("access"),
             Self::Plan(id) => write!(f, "plan:{id}"),
+            Self::Coupon(code) => write!(f, "coupon:{code}"),
             Self::Account(id) => write!(f, "account:{id}"),
         }
     }
@@ -48,11 +52,13 @@ impl FromStr for StreamId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("`{text}` is not book, access, plan:<id> or account:<id>");
+        let unknown =
+            || format!("`{text}` is not book, access, plan:<id>, coupon:<code> or account:<id>");
         match text.split_once(':') {
             None if text == "book" => Ok(Self::Book),
             None if text == "access" => Ok(Self::Access),
             Some(("plan", id)) => id.parse().map(Self::Plan).map_err(|_| unknown()),
+            Some(("coupon", code)) => code.parse().map(Self::Coupon).map_err(|_| unknown()),
             Some(("account", id)) => id.parse().map(Self::Account).map_err(|_| unknown()),
             None | Some(_) => Err(unknown()),
         }
@@ -207,7 +213,7 @@ impl Recorded {
     pub fn account(&self) -> Option<AccountId> {
         match self.stream {
             StreamId::Account(id) => Some(id),
-            StreamId::Book | StreamId::Access | StreamId::Plan(_) => None,
+            StreamId::Book | StreamId::Access | StreamId::Plan(_) | StreamId::Coupon(_) => None,
         }
     }
 

@@ -7,12 +7,23 @@
 mod access;
 mod account;
 mod book;
+mod coupon;
+mod credit;
+mod invoice;
+mod order;
+mod payment;
 mod plan;
+mod profile;
+mod subscription;
+mod usage;
 
 use serde::Serialize;
 use thiserror::Error;
 
-pub use self::{access::*, account::*, book::*, plan::*};
+pub use self::{
+    access::*, account::*, book::*, coupon::*, credit::*, invoice::*, order::*, payment::*,
+    plan::*, profile::*, subscription::*, usage::*,
+};
 
 /// A stored event that today's code cannot read.
 #[derive(Debug, Error)]
@@ -36,9 +47,9 @@ pub enum DecodeError {
 }
 
 /// Declares an enum of events, each variant a struct of the same name, with its stored type name
-/// and its newest schema version.
+/// and its newest schema version, and the group that it belongs to.
 macro_rules! events {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident $type_name:literal v $version:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident of $group:ident { $($variant:ident $type_name:literal v $version:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
         pub enum $name {
@@ -47,7 +58,9 @@ macro_rules! events {
 
         impl $name {
             /// The stored type names with their newest schema versions.
-            pub const TYPES: &'static [(&'static str, i16)] = &[$(($type_name, $version),)*];
+            pub fn types() -> Vec<(&'static str, i16)> {
+                vec![$(($type_name, $version),)*]
+            }
 
             /// The permanent type name.
             #[must_use]
@@ -61,11 +74,13 @@ macro_rules! events {
                 match self { $(Self::$variant(_) => $version,)* }
             }
 
-            pub(super) fn payload(&self) -> String {
+            /// The payload as the exact JSON text that is stored and hashed.
+            #[must_use]
+            pub fn payload(&self) -> String {
                 match self { $(Self::$variant(event) => $crate::event::json(event),)* }
             }
 
-            pub(super) fn decode(
+            pub(super) fn decode_of_type(
                 type_name: &str,
                 version: i16,
                 payload: &str,
@@ -79,102 +94,96 @@ macro_rules! events {
 
         $(impl From<$variant> for $crate::event::Event {
             fn from(event: $variant) -> Self {
-                Self::from($name::$variant(event))
+                $group::from($name::$variant(event)).into()
             }
         })*
     };
 }
 use events;
 
+/// Declares an enum of groups of events.
+macro_rules! groups {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident($group:ident),)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $name {
+            $($(#[$of])* $variant($group),)*
+        }
+
+        impl $name {
+            /// Every stored type name with its newest schema version.
+            #[must_use]
+            pub fn types() -> Vec<(&'static str, i16)> {
+                [$($group::types(),)*].concat()
+            }
+
+            /// The permanent type name, such as `invoice.issued`.
+            #[must_use]
+            pub fn type_name(&self) -> &'static str {
+                match self { $(Self::$variant(event) => event.type_name(),)* }
+            }
+
+            /// The schema version that is written today.
+            #[must_use]
+            pub fn schema_version(&self) -> i16 {
+                match self { $(Self::$variant(event) => event.schema_version(),)* }
+            }
+
+            /// The payload as the exact JSON text that is stored and hashed.
+            #[must_use]
+            pub fn payload(&self) -> String {
+                match self { $(Self::$variant(event) => event.payload(),)* }
+            }
+
+            pub(super) fn decode_of_type(
+                type_name: &str,
+                version: i16,
+                payload: &str,
+            ) -> Option<Result<Self, serde_json::Error>> {
+                $(if let Some(event) = $group::decode_of_type(type_name, version, payload) {
+                    return Some(event.map(Self::$variant));
+                })*
+                None
+            }
+        }
+
+        $(impl From<$group> for $name {
+            fn from(event: $group) -> Self {
+                Self::$variant(event)
+            }
+        })*
+    };
+}
+use groups;
+
 fn json<T: Serialize>(event: &T) -> String {
     serde_json::to_string(event).expect("events are plain data with string keys")
 }
 
-/// Any event of any stream.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "events live behind an Arc, one each")]
-pub enum Event {
-    /// Of an account's stream.
-    Account(AccountEvent),
-    /// Of a plan's stream.
-    Plan(PlanEvent),
-    /// Of the access stream.
-    Access(AccessEvent),
-    /// Of the book's own stream.
-    Book(BookEvent),
+groups! {
+    /// Any event of any stream.
+    Event {
+        /// Of an account's stream.
+        Account(AccountEvent),
+        /// Of a plan's stream.
+        Plan(PlanEvent),
+        /// Of a coupon's stream.
+        Coupon(CouponEvent),
+        /// Of the access stream.
+        Access(AccessEvent),
+        /// Of the book's own stream.
+        Book(BookEvent),
+    }
 }
-
-macro_rules! from_group {
-    ($($group:ident $of:ty;)*) => {$(
-        impl From<$of> for Event {
-            fn from(event: $of) -> Self {
-                Self::$group(event)
-            }
-        }
-    )*};
-}
-from_group! { Account AccountEvent; Plan PlanEvent; Access AccessEvent; Book BookEvent; }
 
 impl Event {
-    /// Every stored type name with its newest schema version.
-    pub fn types() -> impl Iterator<Item = (&'static str, i16)> {
-        [BookEvent::TYPES, AccessEvent::TYPES, PlanEvent::TYPES, AccountEvent::TYPES]
-            .into_iter()
-            .flatten()
-            .copied()
-    }
-
-    /// The permanent type name, such as `invoice.issued`.
-    #[must_use]
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Account(event) => event.type_name(),
-            Self::Plan(event) => event.type_name(),
-            Self::Access(event) => event.type_name(),
-            Self::Book(event) => event.type_name(),
-        }
-    }
-
-    /// The schema version that is written today.
-    #[must_use]
-    pub fn schema_version(&self) -> i16 {
-        match self {
-            Self::Account(event) => event.schema_version(),
-            Self::Plan(event) => event.schema_version(),
-            Self::Access(event) => event.schema_version(),
-            Self::Book(event) => event.schema_version(),
-        }
-    }
-
-    /// The payload as the exact JSON text that is stored and hashed.
-    #[must_use]
-    pub fn payload(&self) -> String {
-        match self {
-            Self::Account(event) => event.payload(),
-            Self::Plan(event) => event.payload(),
-            Self::Access(event) => event.payload(),
-            Self::Book(event) => event.payload(),
-        }
-    }
-
     /// Reads a stored payload. This is where older schema versions are lifted to today's shape;
     /// before the first release there are none.
     ///
     /// # Errors
     /// An unknown type or version, or a payload of another shape.
     pub fn decode(type_name: &str, version: i16, payload: &str) -> Result<Self, DecodeError> {
-        fn group<T>(
-            found: Option<Result<T, serde_json::Error>>,
-        ) -> Option<Result<Event, serde_json::Error>>
-        where
-            Event: From<T>,
-        {
-            found.map(|decoded| decoded.map(Event::from))
-        }
-        group(AccountEvent::decode(type_name, version, payload))
-            .or_else(|| group(PlanEvent::decode(type_name, version, payload)))
-            .or_else(|| group(AccessEvent::decode(type_name, version, payload)))
-            .or_else(|| group(BookEvent::decode(type_name, version, payload)))
+        Self::decode_of_type(type_name, version, payload)
             .ok_or_else(|| DecodeError::UnknownType { type_name: type_name.to_owned(), version })?
             .map_err(|source| DecodeError::Shape { type_name: type_name.to_owned(), source })
     }

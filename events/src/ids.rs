@@ -91,6 +91,12 @@ ids! {
     RefundId "ref_";
     /// An API key.
     KeyId "key_";
+    /// Credit given or an invoice written off by hand.
+    AdjustmentId "adj_";
+    /// Room set aside under a limit.
+    ReservationId "res_";
+    /// A plan's limits on their way to its subscribers.
+    ReapplicationId "rea_";
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

@@ -10,18 +10,25 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 // Values.
+pub mod country;
 pub mod ids;
 pub mod money;
+pub mod percent;
 pub mod period;
 pub mod personal;
+pub mod policy;
 pub mod proration;
 pub mod refund_policy;
+pub mod tax;
+pub mod tax_id;
 pub mod time;
+pub mod totals;
 
 // Facts.
 pub mod audit;
 pub mod envelope;
 pub mod event;
+pub mod invariants;
 pub mod merkle;
 
 // States: what the facts add up to for the rules.
@@ -29,6 +36,7 @@ pub mod access;
 pub mod account;
 pub mod book;
 pub mod catalogue;
+pub mod coupon;
 pub mod history;
 pub mod numbers;
 pub mod world;

@@ -277,6 +277,38 @@ impl Money {
         parts.into_iter().try_fold(Self::zero(currency), Self::plus)
     }
 
+    /// Splits the amount by weights, by largest remainder: each part is cut down to whole minor
+    /// units, and what is then left goes, one unit each, to the largest fractions, the first of
+    /// equals first. The parts always sum to the amount. Where every weight is nothing, the first
+    /// part takes it all.
+    ///
+    /// # Errors
+    /// A negative weight or amount, which nothing here is ever split by, or no weights at all for
+    /// something.
+    pub fn spread(self, weights: &[Self]) -> Result<Vec<Self>, MoneyError> {
+        let whole: i128 = weights.iter().map(Self::minor).sum();
+        let negative = self.minor() < 0 || weights.iter().any(|weight| weight.minor() < 0);
+        if negative || (weights.is_empty() && !self.is_zero()) {
+            return Err(MoneyError::Malformed);
+        }
+        let weight_of = |index: usize| match whole {
+            0 => (i128::from(index == 0), 1),
+            whole => (weights[index].minor(), whole),
+        };
+        let exact = |index: usize| {
+            let (weight, whole) = weight_of(index);
+            (self.minor() * weight / whole, self.minor() * weight % whole)
+        };
+        let mut parts: Vec<i128> = (0..weights.len()).map(|index| exact(index).0).collect();
+        let mut by_fraction: Vec<usize> = (0..weights.len()).collect();
+        by_fraction.sort_by_key(|index| std::cmp::Reverse(exact(*index).1));
+        let left = self.minor() - parts.iter().sum::<i128>();
+        for index in by_fraction.into_iter().take(usize::try_from(left).unwrap_or(0)) {
+            parts[index] += 1;
+        }
+        parts.into_iter().map(|minor| Self::from_minor(minor, self.currency)).collect()
+    }
+
     fn same_currency(self, other: Self) -> Result<(), MoneyError> {
         if self.currency == other.currency {
             Ok(())

@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AccountEvent, Event, PlanEvent};
+use crate::event::{AccountEvent as A, Event, InvoiceEvent, OrderEvent, PlanEvent};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +22,18 @@ impl Series {
     /// The series that an event takes a number of, if it takes one.
     fn of(event: &Event) -> Option<Self> {
         match event {
-            Event::Account(AccountEvent::InvoiceIssued(_)) => Some(Self::Invoice),
-            Event::Account(AccountEvent::CreditNoteIssued(_)) => Some(Self::CreditNote),
-            Event::Account(AccountEvent::OrderPlaced(_)) => Some(Self::Order),
+            Event::Account(A::Invoice(event)) => match event {
+                InvoiceEvent::InvoiceIssued(_) => Some(Self::Invoice),
+                InvoiceEvent::CreditNoteIssued(_) => Some(Self::CreditNote),
+                InvoiceEvent::InvoicePaid(_) | InvoiceEvent::InvoiceWrittenOff(_) => None,
+            },
+            Event::Account(A::Order(OrderEvent::OrderPlaced(_))) => Some(Self::Order),
             Event::Plan(PlanEvent::PlanPublished(_)) => Some(Self::Plan),
-            Event::Account(_) | Event::Plan(_) | Event::Access(_) | Event::Book(_) => None,
+            Event::Account(_)
+            | Event::Plan(_)
+            | Event::Coupon(_)
+            | Event::Access(_)
+            | Event::Book(_) => None,
         }
     }
 

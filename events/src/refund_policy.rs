@@ -7,13 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// The policy in force; it is written into every verdict.
-pub const POLICY_VERSION: u32 = 1;
+/// The policy: how long everything, and how long the unused rest, is refunded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefundWindow {
+    /// The last day on which everything is refunded.
+    pub full_until_day: u32,
+    /// The last day on which the unused rest is refunded.
+    pub prorated_until_day: u32,
+}
 
-/// The last day on which everything is refunded.
-const FULL_UNTIL_DAY: i64 = 7;
-/// The last day on which the unused rest is refunded.
-const PRORATED_UNTIL_DAY: i64 = 30;
+impl Default for RefundWindow {
+    fn default() -> Self {
+        Self { full_until_day: 7, prorated_until_day: 30 }
+    }
+}
 
 /// What the policy grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +44,7 @@ pub struct Verdict {
     pub eligibility: Eligibility,
     /// Whole days since the period began.
     pub days_since_period_start: i64,
-    /// The version of the policy that said so.
+    /// The version of the billing policy that said so.
     pub policy_version: u32,
     /// Whether a super admin set the policy aside, giving a reason.
     pub overridden: bool,
@@ -44,21 +52,22 @@ pub struct Verdict {
 
 /// The policy's verdict at an instant, for a period that began at another.
 #[must_use]
-pub fn verdict(period_start: Timestamp, at: Timestamp, overridden: bool) -> Verdict {
+pub fn verdict(
+    window: RefundWindow,
+    policy_version: u32,
+    period_start: Timestamp,
+    at: Timestamp,
+    overridden: bool,
+) -> Verdict {
     let days = (at.seconds() - period_start.seconds()).div_euclid(86_400);
-    let eligibility = if overridden || days <= FULL_UNTIL_DAY {
+    let eligibility = if overridden || days <= i64::from(window.full_until_day) {
         Eligibility::Full
-    } else if days <= PRORATED_UNTIL_DAY {
+    } else if days <= i64::from(window.prorated_until_day) {
         Eligibility::Prorated
     } else {
         Eligibility::None
     };
-    Verdict {
-        eligibility,
-        days_since_period_start: days,
-        policy_version: POLICY_VERSION,
-        overridden,
-    }
+    Verdict { eligibility, days_since_period_start: days, policy_version, overridden }
 }
 
 #[cfg(test)]
@@ -67,7 +76,7 @@ mod tests {
 
     fn after(seconds: i64) -> Eligibility {
         let start: Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
-        verdict(start, start.plus_seconds(seconds), false).eligibility
+        verdict(RefundWindow::default(), 1, start, start.plus_seconds(seconds), false).eligibility
     }
 
     #[test]
@@ -83,7 +92,7 @@ mod tests {
     #[test]
     fn an_override_is_written_down() {
         let start: Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
-        let verdict = verdict(start, start.plus_days(90), true);
+        let verdict = verdict(RefundWindow::default(), 1, start, start.plus_days(90), true);
         assert_eq!((verdict.eligibility, verdict.overridden), (Eligibility::Full, true));
         assert_eq!(verdict.days_since_period_start, 90);
     }

@@ -6,8 +6,11 @@
 use thiserror::Error;
 
 use crate::{
+    coupon::CouponCode,
     history::HistoryError,
-    ids::{AccountId, InvoiceId, KeyId, OrderId, RefundId, SubscriptionId},
+    ids::{
+        AccountId, AdjustmentId, InvoiceId, KeyId, OrderId, RefundId, ReservationId, SubscriptionId,
+    },
     money::{Currency, Money, MoneyError},
     period::Cycle,
     time::Timestamp,
@@ -63,6 +66,17 @@ rejections! {
     /// A month that is none.
     BookInvalid { field: &'static str } Invalid "book_invalid" "`{field}` of the book is out of range";
 
+    /// A policy that makes no sense.
+    PolicyInvalid { problem: String } Invalid "policy_invalid" "{problem}";
+    /// Tax rules that make no sense.
+    TaxRulesInvalid { problem: String } Invalid "tax_rules_invalid" "{problem}";
+    /// Real time cannot be moved.
+    ClockNotMovable Conflict "clock_not_movable" "only a sandbox ledger's clock can be advanced";
+    /// Time goes forward.
+    ClockBackwards { now: Timestamp } Invalid "clock_backwards" "the clock stands at {now} already, and only goes forward";
+    /// A slip of the year.
+    ClockTooFar { furthest: Timestamp } Invalid "clock_too_far" "the clock is advanced to {furthest} at most, in one step";
+
     /// No such plan.
     PlanUnknown { plan: String } NotFound "plan_unknown" "no plan has the id, number or slug `{plan}`";
     /// Off the shelf.
@@ -75,10 +89,33 @@ rejections! {
     PlanInvalid { problem: String } Invalid "plan_invalid" "{problem}";
     /// Agreed one by one.
     PlanPriceCustom { plan: String } Conflict "plan_price_custom" "plan `{plan}` has a custom price and cannot be ordered here";
+    /// A list price is not the caller's to set.
+    PlanPriceFixed { plan: String } Conflict "plan_price_fixed" "plan `{plan}` has list prices: none can be agreed";
     /// The plan is not sold in the account's currency.
     CurrencyMismatch { plan: String, currency: Currency } Conflict "currency_mismatch" "plan `{plan}` has no price in {currency}, the account's currency";
     /// The plan is not sold for that cycle.
     CycleUnavailable { plan: String, cycle: Cycle } Conflict "billing_cycle_unavailable" "plan `{plan}` is not sold {cycle}";
+
+    /// No such coupon.
+    CouponUnknown NotFound "coupon_unknown" "no such coupon";
+    /// Codes are unique.
+    CouponCodeTaken { coupon: CouponCode } Conflict "coupon_code_taken" "a coupon with the code {coupon} exists";
+    /// Terms that make no sense.
+    CouponInvalid { problem: String } Invalid "coupon_invalid" "{problem}";
+    /// Off offer.
+    CouponWithdrawn { coupon: CouponCode } Conflict "coupon_withdrawn" "coupon {coupon} is no longer on offer";
+    /// Too early.
+    CouponNotYetValid { coupon: CouponCode } Conflict "coupon_not_yet_valid" "coupon {coupon} is not valid yet";
+    /// Too late.
+    CouponExpired { coupon: CouponCode } Conflict "coupon_expired" "coupon {coupon} has expired";
+    /// Every redemption is taken.
+    CouponExhausted { coupon: CouponCode } Conflict "coupon_exhausted" "coupon {coupon} has been redeemed as often as it can be";
+    /// The account had its share.
+    CouponAlreadyUsed { coupon: CouponCode } Conflict "coupon_already_used" "the account has used coupon {coupon} already";
+    /// Restricted to other plans.
+    CouponForAnotherPlan { coupon: CouponCode, plan: String } Conflict "coupon_for_another_plan" "coupon {coupon} is not good for plan `{plan}`";
+    /// No amount in the account's currency.
+    CouponNotInCurrency { coupon: CouponCode, currency: Currency } Conflict "coupon_not_in_currency" "coupon {coupon} has no amount in {currency}, the account's currency";
 
     /// No such key.
     KeyUnknown { key: KeyId } NotFound "key_unknown" "no key has the id {key}";
@@ -93,6 +130,18 @@ rejections! {
     AccountExists { account: AccountId } Conflict "account_exists" "the account exists already, as {account}";
     /// Particulars that no document could carry.
     BillingDetailsInvalid { field: &'static str } Invalid "billing_details_invalid" "`{field}` is too long, holds control characters, or is not of its form";
+    /// A tax id that cannot be one.
+    TaxIdInvalid { problem: String } Invalid "tax_id_invalid" "{problem}";
+    /// Not a country, or not one that the tax rules serve.
+    CountryUnsupported { country: String } Invalid "country_unsupported" "`{country}` is not a country that can be billed";
+    /// Tax depends on it.
+    BillingCountryRequired Conflict "billing_country_required" "the account's billing details name no country, which tax depends on";
+    /// Nothing is billed until somebody has looked.
+    AccountParked Conflict "account_parked" "the account is parked: nothing is billed on it until it is released";
+    /// Nothing to release.
+    AccountNotParked Conflict "account_not_parked" "the account is not parked";
+    /// A runaway.
+    TooManyInvoiceLines { most: u32 } Conflict "too_many_invoice_lines" "a subscription is billed at most {most} invoice lines a day";
     /// The external id is empty or too long.
     ExternalIdInvalid Invalid "external_id_invalid" "an external id has 1 to 200 characters, none of them control characters";
 
@@ -102,6 +151,14 @@ rejections! {
     NoSubscription NotFound "no_subscription" "the account has no live subscription";
     /// Moving to what one has.
     PlanUnchanged { plan: String } Conflict "plan_unchanged" "the subscription is already on plan `{plan}` with this billing cycle";
+    /// The policy rules this change out.
+    PlanChangeRefused { from: String, to: String } Conflict "plan_change_refused" "a change from plan `{from}` to `{to}` is not offered";
+    /// More is used than the plan allows.
+    UsageExceedsPlan { plan: String, limit: String, used: u64, allowed: u64 } Conflict "usage_exceeds_plan" "plan `{plan}` allows {allowed} of `{limit}`, and {used} are used";
+    /// The figures may have changed.
+    PreviewStale Conflict "preview_stale" "the preview does not hold any more: look at a new one";
+    /// An invoice is overdue.
+    SubscriptionPastDue Conflict "subscription_past_due" "an invoice is overdue: pay it first";
     /// Cancelled before.
     CancellationAlreadyScheduled { takes_effect_at: Timestamp } Conflict "cancellation_already_scheduled" "the subscription already ends at {takes_effect_at}";
     /// A subscription about to end cannot change.
@@ -112,6 +169,16 @@ rejections! {
     ResumeAfterPeriod { ended_at: Timestamp } Conflict "resume_after_period" "the period ended at {ended_at}: a cancellation is taken back inside the same period only";
     /// Ended for a reason that cannot be taken back.
     ResumeNotPossible Conflict "resume_not_possible" "a subscription that was refunded or left unpaid cannot be resumed";
+    /// Limits of its own stay unless forced.
+    LimitsCustomised Conflict "limits_customised" "the subscription has limits of its own, which stay unless forced";
+    /// The plan has no such limit.
+    LimitUnknown { limit: String } NotFound "limit_unknown" "the plan has no limit `{limit}`";
+    /// Over the limit.
+    PlanLimitExceeded { limit: String, allowed: u64, plan: String, upgrade: Option<String> } Conflict "plan_limit_exceeded" "maximum `{limit}` ({allowed}) reached for plan {plan}";
+    /// A count that makes no sense.
+    UsageInvalid { problem: String } Invalid "usage_invalid" "{problem}";
+    /// None that stands.
+    ReservationUnknown { reservation: ReservationId } NotFound "reservation_unknown" "no reservation {reservation} stands on this account";
     /// A limit's name or value makes no sense.
     LimitsInvalid { problem: String } Invalid "limits_invalid" "{problem}";
     /// A request that asks for nothing.
@@ -123,19 +190,30 @@ rejections! {
     OrderAlreadyPaid { order: OrderId } Conflict "order_already_paid" "order {order} is paid";
     /// Not wanted any more.
     OrderNotOpen { order: OrderId } Conflict "order_not_open" "order {order} is not open any more";
+    /// It asks for what an invoice has due.
+    OrderPaysInvoice { order: OrderId, invoice: String } Conflict "order_pays_invoice" "order {order} pays invoice {invoice}: credit or write off the invoice instead";
     /// A checkout runs.
     CheckoutAlreadyStarted { order: OrderId } Conflict "checkout_already_started" "order {order} has a checkout";
     /// Booked before.
     PaymentAlreadyConfirmed { payment: String } Conflict "payment_already_confirmed" "payment {payment} is booked already";
     /// The processor took another amount.
     AmountDiffers { expected: Money, given: Money } Conflict "amount_differs" "the order is for {expected}, the payment for {given}";
-    /// No coupon is known yet.
-    CouponUnknown NotFound "coupon_unknown" "no such coupon";
 
     /// No such invoice.
     InvoiceUnknown { invoice: InvoiceId } NotFound "invoice_unknown" "no invoice has the id {invoice}";
     /// Nothing due.
     InvoiceNotOpen { invoice: InvoiceId } Conflict "invoice_not_open" "nothing is due on invoice {invoice}";
+
+    /// Given up before.
+    InvoiceIsWrittenOff { invoice: InvoiceId } Conflict "invoice_is_written_off" "invoice {invoice} is written off: undo that first";
+    /// More than is left of it.
+    CreditExceedsInvoice { left: Money } Conflict "credit_exceeds_invoice" "{left} of the invoice's lines can still be credited";
+    /// No such adjustment.
+    AdjustmentUnknown { adjustment: AdjustmentId } NotFound "adjustment_unknown" "no adjustment has the id {adjustment}";
+    /// Undone before.
+    AdjustmentAlreadyUndone { adjustment: AdjustmentId } Conflict "adjustment_already_undone" "adjustment {adjustment} was undone before";
+    /// It is not there any more.
+    CreditAlreadyUsed { left: Money } Conflict "credit_already_used" "only {left} of the account's credit is left";
 
     /// Past the last day.
     RefundWindowClosed { days: i64 } Conflict "refund_window_closed" "{days} days after the period began nothing is refunded";

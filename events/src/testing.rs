@@ -13,14 +13,17 @@ use uuid::Uuid;
 use crate::{
     account::Account,
     commands::*,
+    coupon::{CouponDuration, CouponTerms, CouponValue},
     draft::Draft,
     envelope::{Origin, Recorded},
     event::*,
-    ids::{AccountId, Id, OrderId, RefundId},
+    ids::{AccountId, AdjustmentId, Id, OrderId, RefundId},
     money::{Currency, Money},
     period::Cycle,
     personal::{Party, Personal},
+    policy::Policy,
     rejection::Rejection,
+    tax::{Elsewhere, TaxRate, TaxRules},
     time::Timestamp,
     world::World,
 };
@@ -79,7 +82,10 @@ impl Given {
     #[must_use]
     pub fn checkout_of_newest(&self, processor_order_id: &str) -> Option<StartCheckout> {
         let placed = |recorded: &Recorded| {
-            matches!(&recorded.event, Event::Account(AccountEvent::OrderPlaced(_)))
+            matches!(
+                &recorded.event,
+                Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(_)))
+            )
         };
         self.events.iter().any(placed).then(|| self.start_checkout(processor_order_id))
     }
@@ -123,10 +129,14 @@ impl Given {
         self.events.iter().rev().find_map(|recorded| find(&recorded.event)).unwrap()
     }
 
-    fn newest_order(&self) -> OrderId {
+    /// The newest order.
+    #[must_use]
+    pub fn newest_order(&self) -> OrderId {
         self.last(|event| match event {
-            Event::Account(AccountEvent::OrderPlaced(placed)) => Some(placed.order_id),
-            Event::Account(_) | Event::Plan(_) | Event::Access(_) | Event::Book(_) => None,
+            Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(placed))) => {
+                Some(placed.order_id)
+            }
+            _other => None,
         })
     }
 
@@ -134,9 +144,40 @@ impl Given {
     #[must_use]
     pub fn last_refund(&self) -> RefundId {
         self.last(|event| match event {
-            Event::Account(AccountEvent::RefundRequested(requested)) => Some(requested.refund_id),
-            Event::Account(_) | Event::Plan(_) | Event::Access(_) | Event::Book(_) => None,
+            Event::Account(AccountEvent::Payment(PaymentEvent::RefundRequested(requested))) => {
+                Some(requested.refund_id)
+            }
+            _other => None,
         })
+    }
+
+    /// The newest adjustment.
+    #[must_use]
+    pub fn last_adjustment(&self) -> AdjustmentId {
+        self.find_adjustment().unwrap()
+    }
+
+    /// The newest adjustment, where there is one.
+    #[must_use]
+    pub fn find_adjustment(&self) -> Option<AdjustmentId> {
+        self.events.iter().rev().find_map(|recorded| match &recorded.event {
+            Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoiceWrittenOff(it))) => {
+                Some(it.adjustment_id)
+            }
+            Event::Account(AccountEvent::Credit(CreditEvent::CreditGranted(granted))) => {
+                match granted.source {
+                    CreditSource::Adjustment { adjustment_id, .. } => Some(adjustment_id),
+                    CreditSource::CreditNote { .. } | CreditSource::Overpayment { .. } => None,
+                }
+            }
+            _other => None,
+        })
+    }
+
+    /// The instant at which something is asked next.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// A checkout for the newest order.
@@ -203,6 +244,14 @@ impl Then {
         }
     }
 
+    /// The events, or the rejection.
+    ///
+    /// # Errors
+    /// The rejection.
+    pub fn outcome(&self) -> Result<&[Recorded], &Rejection> {
+        self.outcome.as_deref()
+    }
+
     /// The test account's state afterwards.
     #[must_use]
     pub fn account(&self) -> Arc<Account> {
@@ -215,7 +264,7 @@ impl Then {
     pub fn first<T>(&self, find: impl Fn(&AccountEvent) -> Option<T>) -> T {
         let found = self.events().iter().find_map(|recorded| match &recorded.event {
             Event::Account(event) => find(event),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => None,
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => None,
         });
         found.expect("no such event was recorded")
     }
@@ -225,8 +274,8 @@ impl Then {
     #[track_caller]
     pub fn invoice_total(&self) -> String {
         self.first(|event| {
-            if let AccountEvent::InvoiceIssued(issued) = event {
-                Some(issued.total.to_string())
+            if let AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued)) = event {
+                Some(issued.totals.total.to_string())
             } else {
                 None
             }
@@ -238,8 +287,8 @@ impl Then {
     #[track_caller]
     pub fn credit_note_total(&self) -> String {
         self.first(|event| {
-            if let AccountEvent::CreditNoteIssued(note) = event {
-                Some(note.total.to_string())
+            if let AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) = event {
+                Some(note.totals.total.to_string())
             } else {
                 None
             }
@@ -251,7 +300,7 @@ impl Then {
     #[track_caller]
     pub fn order_amount(&self) -> String {
         self.first(|event| {
-            if let AccountEvent::OrderPlaced(placed) = event {
+            if let AccountEvent::Order(OrderEvent::OrderPlaced(placed)) = event {
                 Some(placed.amount.to_string())
             } else {
                 None
@@ -262,7 +311,9 @@ impl Then {
     /// The refunds that were requested.
     pub fn refunds(&self) -> impl Iterator<Item = &RefundRequested> {
         self.events().iter().filter_map(|recorded| {
-            if let Event::Account(AccountEvent::RefundRequested(requested)) = &recorded.event {
+            if let Event::Account(AccountEvent::Payment(PaymentEvent::RefundRequested(requested))) =
+                &recorded.event
+            {
                 Some(requested)
             } else {
                 None
@@ -394,6 +445,7 @@ pub fn terms(slug: &str, price: &str) -> PlanTerms {
         description: String::new(),
         prices: vec![Price { cycle: Cycle::Monthly, amount: usd(price) }],
         custom_price: false,
+        trial_days: 0,
         limits: [("max_servers".to_owned(), Some(5))].into(),
         features: Default::default(),
         hidden: false,
@@ -440,7 +492,8 @@ pub fn issue_key(role: Role) -> IssueKey {
 #[must_use]
 pub fn place_order() -> PlaceOrder {
     let cycle = Cycle::Monthly;
-    PlaceOrder { account_id: account_id(), plan: "pro".into(), cycle, coupon: None }
+    let (price, coupon) = (None, None);
+    PlaceOrder { account_id: account_id(), plan: "pro".into(), cycle, price, coupon }
 }
 
 /// A payment of a checkout, by the processor's ids.
@@ -457,7 +510,14 @@ pub fn confirm(processor_order_id: &str, processor_payment_id: &str) -> ConfirmP
 /// A move to another plan, same cycle.
 #[must_use]
 pub fn change_plan(slug: &str) -> ChangePlan {
-    ChangePlan { account_id: account_id(), plan: Some(slug.into()), cycle: None }
+    ChangePlan {
+        account_id: account_id(),
+        plan: Some(slug.into()),
+        cycle: None,
+        price: None,
+        at_period_end: false,
+        preview: None,
+    }
 }
 
 /// A cancellation.
@@ -486,5 +546,88 @@ pub fn refund(amount: Option<&str>) -> RequestRefund {
 /// What has fallen due.
 #[must_use]
 pub fn settle_due() -> SettleDue {
-    SettleDue { account_id: account_id() }
+    SettleDue { account_id: account_id(), until: None }
+}
+
+/// An order for a plan, monthly.
+#[must_use]
+pub fn order_of(plan: &str) -> PlaceOrder {
+    PlaceOrder { plan: plan.into(), ..place_order() }
+}
+
+/// An order for `pro` with a coupon.
+#[must_use]
+pub fn order_with(coupon: &str) -> PlaceOrder {
+    PlaceOrder { coupon: Some(coupon.into()), ..place_order() }
+}
+
+/// Terms of a coupon that takes a percentage off every period of any plan, without bounds.
+#[must_use]
+pub fn coupon_terms(percent: &str) -> CouponTerms {
+    CouponTerms {
+        value: CouponValue::Percent(percent.parse().unwrap()),
+        duration: CouponDuration::Forever,
+        plans: Vec::new(),
+        max_redemptions: None,
+        max_per_account: None,
+        valid_from: None,
+        expires_at: None,
+    }
+}
+
+/// A coupon that takes a percentage off every period of any plan, without bounds.
+#[must_use]
+pub fn offer(code: &str, percent: &str) -> OfferCoupon {
+    offer_on(code, coupon_terms(percent))
+}
+
+/// A coupon on these terms.
+#[must_use]
+pub fn offer_on(code: &str, terms: CouponTerms) -> OfferCoupon {
+    OfferCoupon { code: code.parse().unwrap(), terms }
+}
+
+/// The coupon off offer.
+#[must_use]
+pub fn withdraw(code: &str) -> WithdrawCoupon {
+    WithdrawCoupon { code: code.parse().unwrap() }
+}
+
+/// A billing policy.
+#[must_use]
+pub fn adopt(policy: Policy) -> AdoptPolicy {
+    AdoptPolicy { policy }
+}
+
+/// Tax rules of one country, called VAT, that refuse every other.
+#[must_use]
+pub fn tax_rules(country: &str, percent: &str, inclusive: bool) -> AdoptTaxRules {
+    let rate = TaxRate {
+        country: country.into(),
+        region: None,
+        name: "VAT".into(),
+        percent: percent.parse().unwrap(),
+        inclusive,
+    };
+    AdoptTaxRules { rules: TaxRules { elsewhere: Elsewhere::Refused, rates: vec![rate] } }
+}
+
+/// The plan with free days for those who come to it.
+#[must_use]
+pub fn with_trial(slug: &str, days: u32) -> RevisePlan {
+    let mut command = revise(slug, if slug == "pro" { "15" } else { "5" });
+    command.terms.trial_days = days;
+    command
+}
+
+/// A count of what is used of a limit.
+#[must_use]
+pub fn report(limit: &str, used: u64) -> ReportUsage {
+    ReportUsage { account_id: account_id(), limit: limit.into(), used, settles: None }
+}
+
+/// The account, billed again.
+#[must_use]
+pub fn release(reason: &str) -> ReleaseAccount {
+    ReleaseAccount { account_id: account_id(), reason: reason.into() }
 }

@@ -2,7 +2,7 @@
 //!
 //! It is made of persistent maps, so a clone is a few pointers: a [`Draft`](crate::draft::Draft)
 //! works on a copy, a rejection throws the copy away, an accepted command keeps it, and a failed
-//! transaction goes back to the world before it. Plans, keys and the book are always in it,
+//! transaction goes back to the world before it. Plans, coupons, keys and the book are always in it,
 //! accounts only while somebody needs them.
 
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use crate::{
     account::Account,
     book::Book,
     catalogue::Catalogue,
+    coupon::Coupons,
     envelope::{Recorded, StreamId},
-    event::{AccountEvent, Event},
+    event::{AccountEvent, Event, ProfileEvent},
     history::HistoryError,
     ids::AccountId,
     numbers::Numbers,
@@ -30,6 +31,8 @@ pub struct World {
     pub access: Access,
     /// The plans.
     pub catalogue: Catalogue,
+    /// The coupons.
+    pub coupons: Coupons,
     /// How far numbers have been given out.
     pub numbers: Numbers,
     accounts: HashMap<AccountId, Arc<Account>>,
@@ -65,6 +68,7 @@ impl World {
             StreamId::Book => self.book.version,
             StreamId::Access => self.access.version,
             StreamId::Plan(id) => self.catalogue.get(id).map_or(0, |plan| plan.version),
+            StreamId::Coupon(code) => self.coupons.get(code).map_or(0, |coupon| coupon.version),
             StreamId::Account(id) => self.account(id).map_or(0, |account| account.version),
         }
     }
@@ -90,10 +94,13 @@ impl World {
             (Event::Plan(event), StreamId::Plan(id)) => {
                 self.catalogue.evolve(id, event, recorded);
             }
+            (Event::Coupon(event), StreamId::Coupon(code)) => {
+                self.coupons.evolve(code, event, recorded.version);
+            }
             (Event::Account(event), StreamId::Account(id)) => {
                 self.apply_to_account(id, event, recorded)?;
             }
-            (Event::Plan(_) | Event::Account(_), _) => {
+            (Event::Plan(_) | Event::Coupon(_) | Event::Account(_), _) => {
                 return Err(HistoryError::Missing(format!("{} in its stream", recorded.stream)));
             }
         }
@@ -109,8 +116,8 @@ impl World {
         if let Some(account) = self.accounts.get_mut(&id) {
             return Arc::make_mut(account).evolve(event, recorded);
         }
-        if let AccountEvent::AccountOpened(opened) = event {
-            self.hold(Account::open(opened, recorded.version));
+        if let AccountEvent::Profile(ProfileEvent::AccountOpened(opened)) = event {
+            self.hold(Account::open(opened, recorded));
         }
         Ok(())
     }

@@ -2,23 +2,45 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use imbl::OrdMap;
 
 use crate::{
     envelope::Recorded,
-    event::{CreditApplied, CreditNoteIssued, InvoiceIssued, InvoiceLine, InvoicePaid},
+    event::{
+        CreditApplied, CreditNoteIssued, InvoiceEvent as E, InvoiceIssued, InvoiceLine, InvoicePaid,
+    },
     history::HistoryError,
     ids::{InvoiceId, PaymentId, SubscriptionId},
     money::{Money, MoneyError},
+    policy::DunningDate,
+    tax::Tax,
+    totals::Taxed,
 };
 
-/// One line of an invoice, and what credit notes have taken from it.
+/// One line of an invoice, and what credit notes have left of it.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// The line as billed.
     pub billed: InvoiceLine,
-    /// What credit notes have taken back.
-    pub credited: Money,
+    /// What credit notes have left.
+    pub left: Taxed,
+}
+
+impl Line {
+    fn billed(line: &InvoiceLine) -> Self {
+        let (net, taxes) = (line.net, line.taxes.clone());
+        let left = Taxed { amount: line.amount, net, taxes, total: line.total };
+        Self { billed: line.clone(), left }
+    }
+
+    /// What credit notes have taken of its amount.
+    ///
+    /// # Errors
+    /// Never for a history that holds together.
+    pub fn credited(&self) -> Result<Money, MoneyError> {
+        self.billed.amount.minus(self.left.amount)
+    }
 }
 
 /// One invoice.
@@ -30,10 +52,18 @@ pub struct Invoice {
     pub number: String,
     /// The subscription it bills.
     pub subscription_id: SubscriptionId,
+    /// The accounting day of its issue.
+    pub posting_on: NaiveDate,
     /// Its lines.
     pub lines: Vec<Line>,
+    /// How it is taxed.
+    pub tax: Tax,
     /// What is still to be paid.
     pub due: Money,
+    /// What was given up.
+    pub written_off: Money,
+    /// What follows while it is unpaid.
+    pub dunning: Vec<DunningDate>,
     /// The payments that went into it.
     pub payments: Vec<PaymentId>,
 }
@@ -64,31 +94,74 @@ impl Invoices {
         self.by_id.values().filter(move |invoice| invoice.subscription_id == subscription)
     }
 
+    /// The invoices of a subscription with something to pay, oldest first.
+    pub fn open_of(&self, subscription: SubscriptionId) -> impl Iterator<Item = &Arc<Invoice>> {
+        self.of(subscription).filter(|invoice| invoice.is_open())
+    }
+
+    /// How many lines a subscription was billed on an accounting day.
+    #[must_use]
+    pub fn lines_on(&self, subscription: SubscriptionId, day: NaiveDate) -> usize {
+        let on_day = self.of(subscription).filter(|invoice| invoice.posting_on == day);
+        on_day.map(|invoice| invoice.lines.len()).sum()
+    }
+
     /// Every invoice, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Invoice>> {
         self.by_id.values()
     }
 
-    pub(super) fn issued(&mut self, issued: &InvoiceIssued, recorded: &Recorded) {
-        let line = |line: &InvoiceLine| Line {
-            billed: line.clone(),
-            credited: Money::zero(line.amount.currency()),
-        };
+    pub(super) fn evolve(&mut self, event: &E, recorded: &Recorded) -> Result<(), HistoryError> {
+        match event {
+            E::InvoiceIssued(issued) => self.issued(issued, recorded),
+            E::InvoicePaid(paid) => self.paid(paid)?,
+            E::InvoiceWrittenOff(written_off) => {
+                self.change(written_off.invoice_id, |invoice| {
+                    invoice.due = invoice.due.minus(written_off.amount)?;
+                    invoice.written_off = invoice.written_off.plus(written_off.amount)?;
+                    Ok(())
+                })?
+            }
+            E::CreditNoteIssued(note) => self.credited(note)?,
+        }
+        Ok(())
+    }
+
+    fn issued(&mut self, issued: &InvoiceIssued, recorded: &Recorded) {
         let invoice = Invoice {
             id: issued.invoice_id,
             number: recorded.number.clone().unwrap_or_default(),
             subscription_id: issued.subscription_id,
-            lines: issued.lines.iter().map(line).collect(),
-            due: issued.total,
+            posting_on: recorded.posting_on,
+            lines: issued.lines.iter().map(Line::billed).collect(),
+            tax: issued.tax.clone(),
+            due: issued.totals.total,
+            written_off: Money::zero(issued.totals.total.currency()),
+            dunning: issued.dunning.clone(),
             payments: Vec::new(),
         };
         self.by_id.insert(invoice.id, Arc::new(invoice));
     }
 
-    pub(super) fn paid(&mut self, paid: &InvoicePaid) -> Result<(), HistoryError> {
+    fn paid(&mut self, paid: &InvoicePaid) -> Result<(), HistoryError> {
         self.change(paid.invoice_id, |invoice| {
             invoice.due = invoice.due.minus(paid.from_payment)?;
             invoice.payments.extend(paid.payment_id);
+            Ok(())
+        })
+    }
+
+    fn credited(&mut self, note: &CreditNoteIssued) -> Result<(), HistoryError> {
+        self.change(note.invoice_id, |invoice| {
+            invoice.due = invoice.due.minus(note.reduces_due)?;
+            for credit in &note.lines {
+                let index = usize::try_from(credit.line).unwrap_or(usize::MAX);
+                if let Some(line) = invoice.lines.get_mut(index) {
+                    let (net, taxes) = (credit.net, credit.taxes.clone());
+                    let part = Taxed { amount: credit.amount, net, taxes, total: credit.total };
+                    line.left = line.left.less(&part)?;
+                }
+            }
             Ok(())
         })
     }
@@ -100,15 +173,11 @@ impl Invoices {
         })
     }
 
-    pub(super) fn credited(&mut self, note: &CreditNoteIssued) -> Result<(), HistoryError> {
-        self.change(note.invoice_id, |invoice| {
-            invoice.due = invoice.due.minus(note.reduces_due)?;
-            for credit in &note.lines {
-                let index = usize::try_from(credit.line).unwrap_or(usize::MAX);
-                if let Some(line) = invoice.lines.get_mut(index) {
-                    line.credited = line.credited.plus(credit.amount)?;
-                }
-            }
+    /// What was written off is due again.
+    pub(super) fn due_again(&mut self, id: InvoiceId, amount: Money) -> Result<(), HistoryError> {
+        self.change(id, |invoice| {
+            invoice.written_off = invoice.written_off.minus(amount)?;
+            invoice.due = invoice.due.plus(amount)?;
             Ok(())
         })
     }

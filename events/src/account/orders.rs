@@ -5,11 +5,13 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::{
+    coupon::CouponCode,
     envelope::Recorded,
-    event::{CheckoutStarted, HeldPlan, OrderCancelled, OrderPlaced, OrderPurpose},
+    event::{CheckoutStarted, HeldPlan, OrderEvent as E, OrderPlaced, OrderPurpose},
     history::HistoryError,
     ids::{InvoiceId, OrderId},
     money::Money,
+    time::Timestamp,
 };
 
 /// How far an order has come.
@@ -21,6 +23,8 @@ pub enum OrderStatus {
     Paid,
     /// Not wanted any more.
     Cancelled,
+    /// Not paid in time.
+    Expired,
 }
 
 /// One order.
@@ -36,6 +40,8 @@ pub struct Order {
     pub plan: HeldPlan,
     /// How much it asks.
     pub amount: Money,
+    /// When it expires unpaid.
+    pub expires_at: Option<Timestamp>,
     /// How far it has come.
     pub status: OrderStatus,
     /// The processor that waits, or waited, for its payment.
@@ -43,6 +49,15 @@ pub struct Order {
 }
 
 impl Order {
+    /// The coupon whose redemption it holds.
+    #[must_use]
+    pub fn coupon(&self) -> Option<CouponCode> {
+        match &self.purpose {
+            OrderPurpose::Subscribe { quote } => quote.discount.as_ref().map(|held| held.coupon),
+            OrderPurpose::PayInvoice { .. } | OrderPurpose::ChangePlan => None,
+        }
+    }
+
     /// Whether it can still be paid.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -73,29 +88,44 @@ impl Orders {
     /// The open orders that are to pay an invoice.
     pub fn open_for(&self, invoice: InvoiceId) -> impl Iterator<Item = &Arc<Order>> {
         let pays = move |order: &&Arc<Order>| match order.purpose {
-            OrderPurpose::Subscribe => false,
+            OrderPurpose::Subscribe { .. } | OrderPurpose::ChangePlan => false,
             OrderPurpose::PayInvoice { invoice_id, .. } => order.is_open() && invoice_id == invoice,
         };
         self.by_id.values().filter(pays)
     }
 
-    pub(super) fn placed(&mut self, placed: &OrderPlaced, recorded: &Recorded) {
+    /// The open orders, oldest first.
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Order>> {
+        self.by_id.values().filter(|order| order.is_open())
+    }
+
+    pub(super) fn evolve(&mut self, event: &E, recorded: &Recorded) -> Result<(), HistoryError> {
+        match event {
+            E::OrderPlaced(placed) => {
+                self.placed(placed, recorded);
+                Ok(())
+            }
+            E::OrderCancelled(cancelled) => self.set(cancelled.order_id, OrderStatus::Cancelled),
+            E::OrderExpired(expired) => self.set(expired.order_id, OrderStatus::Expired),
+            E::CheckoutStarted(started) => self.checkout_started(started),
+        }
+    }
+
+    fn placed(&mut self, placed: &OrderPlaced, recorded: &Recorded) {
         let order = Order {
             id: placed.order_id,
             number: recorded.number.clone().unwrap_or_default(),
             purpose: placed.purpose.clone(),
             plan: placed.plan.clone(),
             amount: placed.amount,
+            expires_at: placed.expires_at,
             status: OrderStatus::Open,
             checkout: None,
         };
         self.by_id.insert(order.id, Arc::new(order));
     }
 
-    pub(super) fn checkout_started(
-        &mut self,
-        started: &CheckoutStarted,
-    ) -> Result<(), HistoryError> {
+    fn checkout_started(&mut self, started: &CheckoutStarted) -> Result<(), HistoryError> {
         self.by_processor_order_id.insert(started.processor_order_id.clone(), started.order_id);
         self.order_mut(started.order_id)?.checkout = Some(Arc::new(started.clone()));
         Ok(())
@@ -103,10 +133,6 @@ impl Orders {
 
     pub(super) fn paid(&mut self, id: OrderId) -> Result<(), HistoryError> {
         self.set(id, OrderStatus::Paid)
-    }
-
-    pub(super) fn cancelled(&mut self, cancelled: &OrderCancelled) -> Result<(), HistoryError> {
-        self.set(cancelled.order_id, OrderStatus::Cancelled)
     }
 
     fn set(&mut self, id: OrderId, status: OrderStatus) -> Result<(), HistoryError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::{
-    event::{PaymentCaptured, RefundRequested},
+    event::{PaymentCaptured, PaymentEvent as E, RefundRequested},
     history::HistoryError,
     ids::{PaymentId, RefundId},
     money::{Money, MoneyError},
@@ -83,7 +83,21 @@ impl Payments {
         self.by_id.values()
     }
 
-    pub(super) fn captured(&mut self, captured: &PaymentCaptured) {
+    pub(super) fn evolve(&mut self, event: &E) -> Result<(), HistoryError> {
+        match event {
+            E::PaymentCaptured(captured) => {
+                self.captured(captured);
+                Ok(())
+            }
+            E::RefundRequested(requested) => self.refund_requested(requested),
+            E::RefundProcessed(processed) => {
+                self.refund_settled(processed.refund_id, RefundStatus::Processed)
+            }
+            E::RefundFailed(failed) => self.refund_settled(failed.refund_id, RefundStatus::Failed),
+        }
+    }
+
+    fn captured(&mut self, captured: &PaymentCaptured) {
         let refunded = Money::zero(captured.amount.currency());
         let payment = Payment { captured: captured.clone(), refunded };
         let processor_id = captured.processor_payment_id.clone();
@@ -91,10 +105,7 @@ impl Payments {
         self.by_id.insert(captured.payment_id, Arc::new(payment));
     }
 
-    pub(super) fn refund_requested(
-        &mut self,
-        requested: &RefundRequested,
-    ) -> Result<(), HistoryError> {
+    fn refund_requested(&mut self, requested: &RefundRequested) -> Result<(), HistoryError> {
         let id = requested.payment_id;
         let payment = self.by_id.get_mut(&id);
         let payment = payment.ok_or_else(|| HistoryError::Missing(format!("payment {id}")))?;
@@ -105,11 +116,7 @@ impl Payments {
         Ok(())
     }
 
-    pub(super) fn refund_settled(
-        &mut self,
-        id: RefundId,
-        status: RefundStatus,
-    ) -> Result<(), HistoryError> {
+    fn refund_settled(&mut self, id: RefundId, status: RefundStatus) -> Result<(), HistoryError> {
         let refund = self.refunds.get_mut(&id);
         let refund = refund.ok_or_else(|| HistoryError::Missing(format!("refund {id}")))?;
         Arc::make_mut(refund).status = status;

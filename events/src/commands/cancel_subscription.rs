@@ -1,7 +1,6 @@
 //! End the subscription: with its period by default, now on request.
 
 use crate::{
-    account::Status,
     draft::Draft,
     envelope::StreamId,
     event::{CancellationScheduled, EndReason, SubscriptionEnded},
@@ -25,7 +24,7 @@ impl CancelSubscription {
         let stream = StreamId::Account(account.id);
         let (subscription_id, takes_effect_at) = (subscription.id, subscription.period.end);
         if self.at_period_end {
-            if subscription.status == Status::Cancelling {
+            if subscription.cancelling {
                 return Err(Rejection::CancellationAlreadyScheduled { takes_effect_at });
             }
             return draft

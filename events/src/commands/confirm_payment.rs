@@ -3,16 +3,22 @@
 //! Money that has arrived is always booked: where nothing is due for it any more, it becomes the
 //! account's credit. The same payment is never booked twice.
 
-use super::billing;
+use super::{
+    billing::{self, Item},
+    change_plan,
+};
 use crate::{
-    account::OrderStatus,
+    account::{Order, OrderStatus, Status},
+    coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
-    event::{CreditSource, HeldPlan, OrderPurpose, PaymentCaptured, SubscriptionActivated},
-    ids::{AccountId, OrderId, PaymentId},
+    event::{CreditSource, HeldPlan, OrderPurpose, PaymentCaptured, Quote, SubscriptionActivated},
+    ids::{AccountId, OrderId, PaymentId, SubscriptionId},
     money::Money,
     period::Anchor,
     rejection::Rejection,
+    tax::Tax,
+    time::Timestamp,
 };
 
 /// Record that a processor took the money of an order. The shell has verified the processor's
@@ -59,51 +65,117 @@ impl ConfirmPayment {
             amount,
         };
         draft.record(StreamId::Account(account.id), captured)?;
-        let payment = (payment_id, amount);
-        let now = draft.now();
-        let is_open = order.is_open();
-        match order.purpose {
-            OrderPurpose::Subscribe if is_open && account.live().is_none() => {
-                activate(draft, account.id, order.id, order.plan.clone(), Some(payment))
-            }
-            OrderPurpose::PayInvoice { invoice_id, .. } if is_open => {
-                billing::settle(draft, account.id, invoice_id, Some(payment), now)
-            }
-            OrderPurpose::Subscribe | OrderPurpose::PayInvoice { .. } => {
-                let source = CreditSource::Overpayment { payment_id };
-                billing::grant(draft, account.id, amount, source, now)
-            }
+        fulfil(draft, self.account_id, &order, (payment_id, amount))
+    }
+}
+
+/// Brings about what a paid order was for; where that cannot be any more, the money becomes credit.
+fn fulfil(
+    draft: &mut Draft,
+    account_id: AccountId,
+    order: &Order,
+    payment: (PaymentId, Money),
+) -> Result<(), Rejection> {
+    let account = draft.account(account_id)?;
+    let is_open = order.is_open();
+    let active = account.live().filter(|subscription| subscription.status == Status::Active);
+    match (&order.purpose, active) {
+        (OrderPurpose::Subscribe { quote }, _) if is_open && account.live().is_none() => {
+            activate(draft, account_id, order.id, order.plan.clone(), quote, Some(payment))
+        }
+        (OrderPurpose::PayInvoice { invoice_id, .. }, _) if is_open => {
+            let now = draft.now();
+            billing::settle(draft, account_id, *invoice_id, Some(payment), now)
+        }
+        (OrderPurpose::ChangePlan, Some(_)) if is_open => {
+            let at = draft.now();
+            change_plan::now(draft, account_id, order.plan.clone(), at, Some(payment))
+        }
+        (
+            OrderPurpose::Subscribe { .. }
+            | OrderPurpose::PayInvoice { .. }
+            | OrderPurpose::ChangePlan,
+            _,
+        ) => {
+            let (payment_id, amount) = payment;
+            let source = CreditSource::Overpayment { payment_id };
+            let now = draft.now();
+            billing::grant(draft, account_id, amount, source, now)
         }
     }
 }
 
-/// Begins a subscription: its first period starts now, its first invoice is issued and settled.
+/// Begins the subscription that an order asked for, as it was quoted, now.
 pub(super) fn activate(
     draft: &mut Draft,
     account_id: AccountId,
     order_id: OrderId,
     plan: HeldPlan,
+    quote: &Quote,
     payment: Option<(PaymentId, Money)>,
 ) -> Result<(), Rejection> {
-    let now = draft.now();
+    let beginning = Beginning {
+        subscription_id: draft.mint(),
+        order_id,
+        plan,
+        discount: quote.discount.clone(),
+        tax: quote.tax.clone(),
+        at: draft.now(),
+    };
+    begin(draft, account_id, beginning, payment)
+}
+
+/// A subscription whose first period begins.
+pub(super) struct Beginning {
+    pub(super) subscription_id: SubscriptionId,
+    pub(super) order_id: OrderId,
+    pub(super) plan: HeldPlan,
+    pub(super) discount: Option<HeldDiscount>,
+    pub(super) tax: Tax,
+    pub(super) at: Timestamp,
+}
+
+/// Begins a subscription's first period: its first invoice is issued and settled.
+pub(super) fn begin(
+    draft: &mut Draft,
+    account_id: AccountId,
+    beginning: Beginning,
+    payment: Option<(PaymentId, Money)>,
+) -> Result<(), Rejection> {
+    let Beginning { subscription_id, order_id, plan, discount, tax, at } = beginning;
     let zone = draft.account(account_id)?.zone;
-    let anchor = Anchor { at: now.whole_second(), zone, cycle: plan.cycle };
+    let anchor = Anchor { at: at.whole_second(), zone, cycle: plan.cycle };
     let period = anchor.period(0);
-    let subscription_id = draft.mint();
-    let line = billing::plan_line(&plan, period, None);
-    let activated = SubscriptionActivated { subscription_id, order_id, plan, anchor, period };
-    draft.record(StreamId::Account(account_id), activated)?;
+    let applied = match &discount {
+        Some(held) => held.on(plan.plan_id, plan.price)?,
+        None => None,
+    };
+    let left =
+        if applied.is_some() { discount.and_then(|it| it.after_a_period()) } else { discount };
+    let activated = SubscriptionActivated {
+        subscription_id,
+        order_id,
+        plan: plan.clone(),
+        anchor,
+        period,
+        discount: left,
+    };
+    draft.record_as_of(StreamId::Account(account_id), at, activated)?;
     let account = draft.account(account_id)?;
     let subscription = account.live().ok_or(Rejection::NoSubscription)?;
+    let item = Item { plan: &plan, span: period, proration: None, discount: applied };
     let order = Some(order_id);
-    let invoice = billing::issue(draft, &account, subscription, order, vec![line], now)?;
-    billing::settle(draft, account_id, invoice, payment, now)
+    let invoice = billing::issue(draft, &account, subscription, order, vec![item], tax, at)?;
+    billing::settle(draft, account_id, invoice, payment, at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::*;
+    use crate::{
+        event::{AccountEvent, PaymentEvent},
+        testing::*,
+    };
 
     #[test]
     fn a_confirmed_payment_activates_issues_and_pays() {
@@ -155,8 +227,11 @@ mod tests {
         let then = given.when(confirm("order_2", "pay_2"));
         then.recorded(&["payment.captured", "credit.granted"]);
         let processor = then.first(|event| {
-            let crate::event::AccountEvent::PaymentCaptured(captured) = event else { return None };
-            Some(captured.processor.clone())
+            if let AccountEvent::Payment(PaymentEvent::PaymentCaptured(captured)) = event {
+                Some(captured.processor.clone())
+            } else {
+                None
+            }
         });
         assert_eq!(processor, "sandbox");
     }

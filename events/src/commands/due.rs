@@ -1,17 +1,29 @@
-//! What falls due: periods that end.
+//! What falls due: orders that nobody paid, invoices that stay unpaid, periods that end.
 //!
-//! At the end of a period a cancelled subscription ends; one whose invoice for that very period is
-//! still unpaid ends too; any other renews, and the next period is billed at the price that the
-//! subscription holds. Each fact counts from the boundary, whenever it is recorded.
+//! In the order in which it falls due: an abandoned order expires; a step of the dunning ladder is
+//! taken; at the end of a period a cancelled subscription ends, a suspended one ends unpaid, a
+//! trial becomes a paid period, and any other subscription renews, after the plan change that was
+//! scheduled, where one was. Each fact counts from the instant at which it fell due, whenever it is
+//! recorded.
 
+use super::{
+    billing::{self, Creditable, Item},
+    change_plan,
+    confirm_payment::{Beginning, begin},
+};
 use crate::{
-    account::{Account, Status, Subscription},
-    commands::billing,
+    account::{Account, Due, Status, Subscription},
     draft::Draft,
     envelope::StreamId,
-    event::{EndReason, SubscriptionEnded, SubscriptionRenewed},
-    ids::AccountId,
+    event::{
+        CouponReleased, CreditReason, EndReason, FellPastDue, OrderExpired, SubscriptionEnded,
+        SubscriptionRenewed, SubscriptionSuspended,
+    },
+    ids::{AccountId, InvoiceId, OrderId},
+    money::Money,
+    policy::DunningAction,
     rejection::Rejection,
+    time::Timestamp,
 };
 
 /// Record what has fallen due on an account, and nothing else.
@@ -19,6 +31,8 @@ use crate::{
 pub struct SettleDue {
     /// Which account.
     pub account_id: AccountId,
+    /// Up to when; `None` is now.
+    pub until: Option<Timestamp>,
 }
 
 impl SettleDue {
@@ -28,33 +42,115 @@ impl SettleDue {
     }
 }
 
-/// Records everything that has fallen due on an account.
-pub(super) fn settle(draft: &mut Draft, id: AccountId) -> Result<(), Rejection> {
+/// Records everything that has fallen due on an account up to an instant, oldest first.
+pub(super) fn settle(
+    draft: &mut Draft,
+    id: AccountId,
+    until: Option<Timestamp>,
+) -> Result<(), Rejection> {
+    let until = until.map_or(draft.now(), |until| until.min(draft.now()));
     loop {
         let account = draft.account(id)?;
-        match account.live() {
-            Some(subscription) if subscription.period.end <= draft.now() => {
-                settle_period(draft, &account, subscription)?;
+        match (account.next_due(), account.live()) {
+            (Some((at, Due::Order(order))), _) if at <= until => {
+                expire(draft, &account, order, at)?
             }
-            Some(_) | None => return Ok(()),
+            (Some((at, Due::Dunning(invoice, action))), Some(subscription)) if at <= until => {
+                dun(draft, &account, subscription, invoice, action, at)?;
+            }
+            (Some((at, Due::PeriodEnd)), Some(subscription)) if at <= until => {
+                end_period(draft, &account, subscription)?;
+            }
+            (Some(_) | None, _) => return Ok(()),
         }
     }
 }
 
-fn settle_period(
+/// Nobody paid an order: the redemption of its coupon is free again.
+fn expire(
+    draft: &mut Draft,
+    account: &Account,
+    order_id: OrderId,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    draft.record_as_of(StreamId::Account(account.id), at, OrderExpired { order_id })?;
+    release_coupon(draft, account, order_id)
+}
+
+/// Frees the redemption that an order holds, where it holds one.
+pub(super) fn release_coupon(
+    draft: &mut Draft,
+    account: &Account,
+    order_id: OrderId,
+) -> Result<(), Rejection> {
+    let held = account.orders.get(order_id).and_then(|order| order.coupon());
+    let Some(code) = held else { return Ok(()) };
+    let released = CouponReleased { code, account_id: account.id, order_id };
+    draft.record(StreamId::Coupon(code), released)
+}
+
+/// Takes one step of the dunning ladder.
+fn dun(
+    draft: &mut Draft,
+    account: &Account,
+    subscription: &Subscription,
+    invoice_id: InvoiceId,
+    action: DunningAction,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    let stream = StreamId::Account(account.id);
+    let subscription_id = subscription.id;
+    let number = account.invoices.get(invoice_id).map(|invoice| invoice.number.clone());
+    let invoice_number = number.unwrap_or_default();
+    match action {
+        DunningAction::PastDue => {
+            let event = FellPastDue { subscription_id, invoice_id, invoice_number };
+            draft.record_as_of(stream, at, event)
+        }
+        DunningAction::Suspend => {
+            let event = SubscriptionSuspended { subscription_id, invoice_id, invoice_number };
+            draft.record_as_of(stream, at, event)
+        }
+        DunningAction::End => {
+            end(draft, account, subscription, EndReason::Unpaid, at)?;
+            forgo_the_rest(draft, account, subscription, at)
+        }
+    }
+}
+
+/// What was billed for the time after an unpaid end is not owed.
+fn forgo_the_rest(
+    draft: &mut Draft,
+    account: &Account,
+    subscription: &Subscription,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    let unit = draft.world().book.policy.proration;
+    let rest = Creditable::Rest { at: at.whole_second(), unit };
+    for invoice in account.invoices.open_of(subscription.id) {
+        if let Some(credit) = billing::credit_of(account, invoice, rest)? {
+            let nothing = Money::zero(account.currency);
+            let reason = CreditReason::Ended;
+            billing::issue_credit_note(draft, account, credit, reason, None, nothing, at)?;
+        }
+    }
+    Ok(())
+}
+
+fn end_period(
     draft: &mut Draft,
     account: &Account,
     subscription: &Subscription,
 ) -> Result<(), Rejection> {
-    let unpaid = account.invoices.of(subscription.id).any(|invoice| {
-        invoice.is_open()
-            && invoice.lines.iter().any(|line| line.billed.span.end <= subscription.period.end)
-    });
+    let at = subscription.period.end;
     match subscription.status {
-        Status::Cancelling => end(draft, account, subscription, EndReason::Cancelled),
-        Status::Active if unpaid => end(draft, account, subscription, EndReason::Unpaid),
-        Status::Active => renew(draft, account, subscription),
         Status::Ended(_) => Ok(()),
+        Status::Trialing | Status::Active | Status::PastDue if subscription.cancelling => {
+            end(draft, account, subscription, EndReason::Cancelled, at)
+        }
+        Status::Suspended => end(draft, account, subscription, EndReason::Unpaid, at),
+        Status::Trialing => end_trial(draft, account, subscription, at),
+        Status::Active | Status::PastDue => renew(draft, account, subscription, at),
     }
 }
 
@@ -63,40 +159,90 @@ fn end(
     account: &Account,
     subscription: &Subscription,
     reason: EndReason,
+    at: Timestamp,
 ) -> Result<(), Rejection> {
-    let at = subscription.period.end;
     let ended = SubscriptionEnded { subscription_id: subscription.id, reason, at };
     draft.record_as_of(StreamId::Account(account.id), at, ended)
+}
+
+fn end_trial(
+    draft: &mut Draft,
+    account: &Account,
+    subscription: &Subscription,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    let beginning = Beginning {
+        subscription_id: subscription.id,
+        order_id: subscription.order_id,
+        plan: subscription.plan.clone(),
+        discount: subscription.discount.clone(),
+        tax: billing::tax(draft, account)?,
+        at,
+    };
+    begin(draft, account.id, beginning, None)
 }
 
 fn renew(
     draft: &mut Draft,
     account: &Account,
     subscription: &Subscription,
+    at: Timestamp,
 ) -> Result<(), Rejection> {
-    let at = subscription.period.end;
-    let period_index = subscription.period_index + 1;
-    let period = subscription.anchor.period(period_index);
-    let renewed = SubscriptionRenewed { subscription_id: subscription.id, period_index, period };
-    draft.record_as_of(StreamId::Account(account.id), at, renewed)?;
-    if subscription.plan.price.is_zero() {
+    let stream = StreamId::Account(account.id);
+    if let Some(scheduled) = &subscription.scheduled {
+        let changed = change_plan::at_period_end(subscription, scheduled);
+        draft.record_as_of(stream, at, changed)?;
+    }
+    let account = draft.account(account.id)?;
+    let subscription = account.live().ok_or(Rejection::NoSubscription)?;
+    let plan = &subscription.plan;
+    let (period_index, period) = next_period(subscription, at);
+    let applied = match &subscription.discount {
+        Some(held) => held.on(plan.plan_id, plan.price)?,
+        None => None,
+    };
+    let left = subscription.discount.clone();
+    let discount = if applied.is_some() { left.and_then(|it| it.after_a_period()) } else { left };
+    let subscription_id = subscription.id;
+    let renewed = SubscriptionRenewed { subscription_id, period_index, period, discount };
+    draft.record_as_of(stream, at, renewed)?;
+    if plan.price.is_zero() {
         return Ok(());
     }
-    let line = billing::plan_line(&subscription.plan, period, None);
-    let invoice = billing::issue(draft, account, subscription, None, vec![line], at)?;
+    let tax = billing::tax(draft, &account)?;
+    let item = Item { plan, span: period, proration: None, discount: applied };
+    let invoice = billing::issue(draft, &account, subscription, None, vec![item], tax, at)?;
     billing::settle(draft, account.id, invoice, None, at)
+}
+
+/// The period that begins at a boundary: a scheduled plan change may already have moved to it.
+fn next_period(subscription: &Subscription, at: Timestamp) -> (u32, crate::period::Span) {
+    if subscription.period.start == at {
+        return (subscription.period_index, subscription.period);
+    }
+    let next = subscription.period_index + 1;
+    (next, subscription.anchor.period(next))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{event::AccountEvent as E, testing::*};
+    use super::*;
+    use crate::{
+        event::{AccountEvent, SubscriptionEvent as E},
+        policy::{DunningStep, Policy},
+        testing::*,
+    };
 
     #[test]
     fn a_period_that_ends_renews_at_the_boundary_and_bills_the_next_one() {
         let then = given_subscribed("pro").at("2026-06-03T12:00:00Z").when(settle_due());
         then.recorded(&["subscription.renewed", "invoice.issued", "order.placed"]);
         let renewed = then.first(|event| {
-            if let E::SubscriptionRenewed(renewed) = event { Some(renewed.clone()) } else { None }
+            if let AccountEvent::Subscription(E::SubscriptionRenewed(renewed)) = event {
+                Some(renewed.clone())
+            } else {
+                None
+            }
         });
         assert_eq!(renewed.period.start.to_string(), "2026-06-01T00:00:00.000000Z");
         assert_eq!(then.events()[0].effective_at, renewed.period.start);
@@ -104,14 +250,75 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_whose_invoice_stays_unpaid_for_its_whole_period_ends() {
-        let then = given_subscribed("pro").at("2026-09-01T00:00:00Z").when(settle_due());
+    fn an_unpaid_invoice_goes_down_the_ladder_and_the_unserved_rest_is_not_owed() {
+        let given = given_subscribed("pro");
+        let then = given.clone().at("2026-09-01T00:00:00Z").when(settle_due());
         then.recorded(&[
             "subscription.renewed",
             "invoice.issued",
             "order.placed",
+            "subscription.fell_past_due",
+            "subscription.suspended",
+            "subscription.ended",
+            "credit_note.issued",
+            "order.cancelled",
+            "order.placed",
+        ]);
+        let at = |n: usize| then.events()[n].effective_at.to_string();
+        assert_eq!(at(3), "2026-06-08T00:00:00.000000Z");
+        assert_eq!(at(4), "2026-06-15T00:00:00.000000Z");
+        assert_eq!(at(5), "2026-06-22T00:00:00.000000Z");
+        // Nine of thirty days were not served.
+        assert_eq!(then.credit_note_total(), "4.50 USD");
+    }
+
+    #[test]
+    fn paying_takes_the_subscription_back_up_the_ladder() {
+        let suspended = given_subscribed("pro").at("2026-06-16T00:00:00Z").and(settle_due());
+        assert_eq!(suspended.account().live().unwrap().status, Status::Suspended);
+        let then = suspended.clone().when_paid();
+        then.recorded(&["payment.captured", "invoice.paid", "subscription.recovered"]);
+        assert_eq!(then.account().live().unwrap().status, Status::Active);
+    }
+
+    #[test]
+    fn a_suspended_subscription_is_not_billed_for_another_period() {
+        let given = given_subscribed("pro").and(adopt(Policy {
+            dunning: vec![
+                DunningStep { after_days: 3, action: DunningAction::PastDue },
+                DunningStep { after_days: 9, action: DunningAction::Suspend },
+            ],
+            ..Policy::default()
+        }));
+        let then = given.at("2026-09-01T00:00:00Z").when(settle_due());
+        then.recorded(&[
+            "subscription.renewed",
+            "invoice.issued",
+            "order.placed",
+            "subscription.fell_past_due",
+            "subscription.suspended",
             "subscription.ended",
         ]);
+    }
+
+    #[test]
+    fn an_abandoned_order_expires_and_its_coupon_is_free_again() {
+        let given = given_account().and(offer("SAVE10", "10")).and(order_with("SAVE10"));
+        let code = "SAVE10".parse().unwrap();
+        let redemptions = |given: &Given| given.world().coupons.get(code).unwrap().redemptions;
+        assert_eq!(redemptions(&given), 1);
+        let given = given.at("2026-05-08T00:00:00Z").and(settle_due());
+        assert_eq!(redemptions(&given), 0);
+        assert_eq!(given.events()[given.events().len() - 2].event.type_name(), "order.expired");
+    }
+
+    #[test]
+    fn what_is_due_up_to_an_instant_is_all_that_is_recorded() {
+        let until = Some("2026-06-09T00:00:00Z".parse().unwrap());
+        let command = SettleDue { until, ..settle_due() };
+        let then = given_subscribed("pro").at("2026-09-01T00:00:00Z").when(command);
+        let last = then.events().last().unwrap().event.type_name();
+        assert_eq!(last, "subscription.fell_past_due");
     }
 
     #[test]

@@ -5,13 +5,15 @@ use sha2::{Digest, Sha256};
 use uuid::Builder;
 
 use crate::{
+    country::{Country, indian_state},
     draft::Draft,
     envelope::StreamId,
     event::AccountOpened,
     ids::{AccountId, Id},
     money::Currency,
-    personal::Personal,
+    personal::{Party, Personal},
     rejection::Rejection,
+    tax_id,
 };
 
 /// Open a customer's account.
@@ -54,9 +56,7 @@ impl OpenAccount {
         if self.external_id.as_ref().is_some_and(malformed) {
             return Err(Rejection::ExternalIdInvalid);
         }
-        if let Some(field) = self.billing.0.fault() {
-            return Err(Rejection::BillingDetailsInvalid { field });
-        }
+        check_party(&self.billing.0)?;
         let opened = AccountOpened {
             account_id,
             external_id: self.external_id.clone(),
@@ -66,6 +66,29 @@ impl OpenAccount {
         };
         draft.record(StreamId::Account(account_id), opened)
     }
+}
+
+/// Refuses particulars that no document could carry, or that tax could not be reckoned from: a
+/// country that is none, a State of India that is none, a tax id that its country would not issue.
+pub(super) fn check_party(party: &Party) -> Result<(), Rejection> {
+    if let Some(field) = party.fault() {
+        return Err(Rejection::BillingDetailsInvalid { field });
+    }
+    if party.country.is_empty() {
+        return Ok(());
+    }
+    let unsupported = |_| Rejection::CountryUnsupported { country: party.country.clone() };
+    let country: Country = party.country.parse().map_err(unsupported)?;
+    let state = party.state.trim();
+    if country == Country::INDIA && !state.is_empty() && indian_state(state).is_none() {
+        return Err(Rejection::BillingDetailsInvalid { field: "state" });
+    }
+    if party.tax_id.trim().is_empty() {
+        return Ok(());
+    }
+    tax_id::check(country, &party.tax_id)
+        .map(drop)
+        .map_err(|fault| Rejection::TaxIdInvalid { problem: fault.to_string() })
 }
 
 #[cfg(test)]
@@ -93,5 +116,21 @@ mod tests {
         let mut odd = open_account();
         odd.billing.0.name = "Ada\u{0}".into();
         given_book().when(odd).rejected("billing_details_invalid");
+    }
+
+    #[test]
+    fn countries_states_and_tax_ids_that_do_not_exist_are_refused() {
+        let of = |country: &str, state: &str, tax_id: &str| {
+            let mut command = open_account();
+            let party = &mut command.billing.0;
+            (party.country, party.state) = (country.into(), state.into());
+            party.tax_id = tax_id.into();
+            given_book().when(command)
+        };
+        of("ZZ", "", "").rejected("country_unsupported");
+        of("IN", "Atlantis", "").rejected("billing_details_invalid");
+        of("IN", "Karnataka", "22AAAAA0000A1Z5").rejected("tax_id_invalid");
+        of("DE", "", "DE136695977").rejected("tax_id_invalid");
+        of("IN", "MH", "27AAPFU0939F1ZV").recorded(&["account.opened"]);
     }
 }

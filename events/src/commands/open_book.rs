@@ -17,9 +17,7 @@ impl OpenBook {
         if !(1..=12).contains(&self.opened.financial_year_start_month) {
             return Err(Rejection::BookInvalid { field: "financial_year_start_month" });
         }
-        if let Some(field) = self.opened.seller.fault() {
-            return Err(Rejection::BillingDetailsInvalid { field });
-        }
+        super::open_account::check_party(&self.opened.seller)?;
         draft.record(StreamId::Book, self.opened.clone())
     }
 }

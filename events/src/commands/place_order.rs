@@ -1,17 +1,23 @@
-//! Order a new subscription: the price is the plan's, never the caller's, less the account's
-//! credit. An order with nothing to pay is fulfilled at once.
+//! Order a new subscription: the price is the plan's, never the caller's, less a coupon's discount,
+//! with tax, less the account's credit. An order with nothing to pay is fulfilled at once, and so
+//! is one that begins with free days.
 
 use std::sync::Arc;
 
-use super::confirm_payment::activate;
+use super::{billing, confirm_payment::activate, due::release_coupon};
 use crate::{
     account::Account,
     catalogue::Plan,
+    coupon::{CouponCode, HeldDiscount},
     draft::Draft,
     envelope::StreamId,
-    event::{HeldPlan, OrderPlaced, OrderPurpose},
-    ids::AccountId,
-    period::Cycle,
+    event::{
+        CouponRedeemed, HeldPlan, OrderCancelReason, OrderCancelled, OrderPlaced, OrderPurpose,
+        Quote, TrialStarted,
+    },
+    ids::{AccountId, OrderId},
+    money::Money,
+    period::{Cycle, Span},
     rejection::Rejection,
 };
 
@@ -24,6 +30,9 @@ pub struct PlaceOrder {
     pub plan: String,
     /// How often it is to be billed.
     pub cycle: Cycle,
+    /// The price that was agreed for a plan with a custom price; the shell lets only those set it
+    /// who run the ledger.
+    pub price: Option<Money>,
     /// A coupon's code, where the caller has one.
     pub coupon: Option<String>,
 }
@@ -31,31 +40,122 @@ pub struct PlaceOrder {
 impl PlaceOrder {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
+        if account.parked {
+            return Err(Rejection::AccountParked);
+        }
         if let Some(live) = account.live() {
             return Err(Rejection::SubscriptionExists { subscription: live.id });
         }
-        let plan = held_plan(draft, &account, &self.plan, self.cycle)?;
-        if self.coupon.is_some() {
-            return Err(Rejection::CouponUnknown);
-        }
-        let amount = plan.price.minus_to_zero(account.credit)?;
+        let plan = held_plan(draft, &account, &self.plan, self.cycle, self.price)?;
         let order_id = draft.mint();
-        let purpose = OrderPurpose::Subscribe;
-        let stream = StreamId::Account(account.id);
-        draft.record(stream, OrderPlaced { order_id, purpose, plan: plan.clone(), amount })?;
-        if amount.is_zero() { activate(draft, account.id, order_id, plan, None) } else { Ok(()) }
+        let discount = match &self.coupon {
+            Some(code) => Some(redeem(draft, &account, code, &plan, order_id)?),
+            None => None,
+        };
+        let trial_days = trial_days(draft, &account, &plan);
+        let quote = billing::quote(draft, &account, &plan, discount, trial_days)?;
+        let nothing = Money::zero(account.currency);
+        let due = if trial_days > 0 { nothing } else { quote.totals.total };
+        let amount = due.minus_to_zero(account.credit)?;
+        let days = draft.world().book.policy.order_expires_after_days;
+        let placed = OrderPlaced {
+            order_id,
+            purpose: OrderPurpose::Subscribe { quote: quote.clone() },
+            plan: plan.clone(),
+            amount,
+            expires_at: Some(draft.now().plus_days(u64::from(days))),
+        };
+        draft.record(StreamId::Account(account.id), placed)?;
+        match amount.is_zero() {
+            true if trial_days > 0 => start_trial(draft, &account, order_id, plan, quote),
+            true => activate(draft, account.id, order_id, plan, &quote, None),
+            false => Ok(()),
+        }
     }
 }
 
-/// The plan as the account would come to hold it today.
+/// The free days that the account gets with a plan: once in its life.
+fn trial_days(draft: &Draft, account: &Account, plan: &HeldPlan) -> u32 {
+    let days = draft.world().catalogue.get(plan.plan_id).map_or(0, |plan| plan.terms.trial_days);
+    if account.had_trial || account.subscription.is_some() { 0 } else { days }
+}
+
+fn start_trial(
+    draft: &mut Draft,
+    account: &Account,
+    order_id: OrderId,
+    plan: HeldPlan,
+    quote: Quote,
+) -> Result<(), Rejection> {
+    let start = draft.now().whole_second();
+    let period = Span { start, end: start.plus_days(u64::from(quote.trial_days)) };
+    let subscription_id = draft.mint();
+    let discount = quote.discount;
+    let started = TrialStarted { subscription_id, order_id, plan, period, discount };
+    draft.record(StreamId::Account(account.id), started)
+}
+
+/// Reserves a redemption of a coupon for an order. An older order of the account that nobody paid
+/// gives its own redemption of the same coupon up for it.
+fn redeem(
+    draft: &mut Draft,
+    account: &Account,
+    text: &str,
+    plan: &HeldPlan,
+    order_id: OrderId,
+) -> Result<HeldDiscount, Rejection> {
+    let code: CouponCode = text.trim().parse().map_err(|_| Rejection::CouponUnknown)?;
+    for order in account.orders.open().filter(|order| order.coupon() == Some(code)) {
+        let reason = OrderCancelReason::Superseded;
+        let cancelled = OrderCancelled { order_id: order.id, reason };
+        draft.record(StreamId::Account(account.id), cancelled)?;
+        release_coupon(draft, account, order.id)?;
+    }
+    let coupon = draft.world().coupons.get(code).ok_or(Rejection::CouponUnknown)?;
+    let terms = &coupon.terms;
+    let reached = |most: Option<u32>, count: u32| most.is_some_and(|most| count >= most);
+    let now = draft.now();
+    match () {
+        () if coupon.withdrawn => return Err(Rejection::CouponWithdrawn { coupon: code }),
+        () if terms.valid_from.is_some_and(|from| now < from) => {
+            return Err(Rejection::CouponNotYetValid { coupon: code });
+        }
+        () if terms.expires_at.is_some_and(|end| now >= end) => {
+            return Err(Rejection::CouponExpired { coupon: code });
+        }
+        () if !coupon.is_good_for(plan.plan_id) => {
+            let plan = plan.slug.clone();
+            return Err(Rejection::CouponForAnotherPlan { coupon: code, plan });
+        }
+        () if reached(terms.max_per_account, coupon.redemptions_of(account.id)) => {
+            return Err(Rejection::CouponAlreadyUsed { coupon: code });
+        }
+        () if reached(terms.max_redemptions, coupon.redemptions) => {
+            return Err(Rejection::CouponExhausted { coupon: code });
+        }
+        () => {}
+    }
+    let currency = account.currency;
+    let held = coupon.held(code, currency);
+    let held = held.ok_or(Rejection::CouponNotInCurrency { coupon: code, currency })?;
+    let redeemed = CouponRedeemed { code, account_id: account.id, order_id };
+    draft.record(StreamId::Coupon(code), redeemed)?;
+    Ok(held)
+}
+
+/// The plan as the account would come to hold it today, at its list price or the agreed one.
 pub(super) fn held_plan(
     draft: &Draft,
     account: &Account,
     reference: &str,
     cycle: Cycle,
+    agreed: Option<Money>,
 ) -> Result<HeldPlan, Rejection> {
     let plan = on_offer(draft, reference)?;
     let named = || plan.slug.clone();
+    if let Some(price) = agreed {
+        return agreed_plan(&plan, account, cycle, price);
+    }
     if plan.terms.custom_price {
         return Err(Rejection::PlanPriceCustom { plan: named() });
     }
@@ -71,6 +171,23 @@ pub(super) fn held_plan(
     })
 }
 
+fn agreed_plan(
+    plan: &Plan,
+    account: &Account,
+    cycle: Cycle,
+    price: Money,
+) -> Result<HeldPlan, Rejection> {
+    let (given, expected) = (price.currency(), account.currency);
+    match () {
+        () if !plan.terms.custom_price => {
+            Err(Rejection::PlanPriceFixed { plan: plan.slug.clone() })
+        }
+        () if given != expected => Err(Rejection::WrongCurrency { given, expected }),
+        () if !price.is_positive() => Err(Rejection::AmountNotPositive),
+        () => Ok(plan.held(cycle, price)),
+    }
+}
+
 fn on_offer(draft: &Draft, reference: &str) -> Result<Arc<Plan>, Rejection> {
     let shown = reference.chars().take(64).collect();
     let plan = draft.world().catalogue.find(reference);
@@ -84,7 +201,10 @@ fn on_offer(draft: &Draft, reference: &str) -> Result<Arc<Plan>, Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::*;
+    use crate::{
+        coupon::{CouponTerms, CouponValue},
+        testing::*,
+    };
 
     fn order(plan: &str) -> PlaceOrder {
         PlaceOrder { plan: plan.into(), ..place_order() }
@@ -114,9 +234,79 @@ mod tests {
     }
 
     #[test]
-    fn any_coupon_is_unknown_so_far() {
-        let coupon = PlaceOrder { coupon: Some("SAVE10".into()), ..order("pro") };
-        given_account().when(coupon).rejected("coupon_unknown");
+    fn a_coupon_comes_off_before_tax_and_is_redeemed_with_the_order() {
+        let given = given_account().and(offer("SAVE10", "10")).and(tax_rules("GB", "20", false));
+        let then = given.when(order_with("SAVE10"));
+        then.recorded(&["coupon.redeemed", "order.placed"]);
+        // 15.00 less 1.50 is 13.50; 20 % on that is 2.70.
+        assert_eq!(then.order_amount(), "16.20 USD");
+    }
+
+    #[test]
+    fn a_coupon_that_is_not_good_is_refused_and_appends_nothing() {
+        let given = |terms: CouponTerms| given_account().and(offer_on("SAVE", terms));
+        let none = || coupon_terms("10");
+        let at = |text: &str| Some(text.parse().unwrap());
+        let refused = |given: Given, code: &str| given.when(order_with("SAVE")).rejected(code);
+        refused(given_account(), "coupon_unknown");
+        given_account().when(order_with("a coupon?")).rejected("coupon_unknown");
+        refused(
+            given(CouponTerms { expires_at: at("2026-05-01T00:00:00Z"), ..none() }),
+            "coupon_expired",
+        );
+        let later = CouponTerms { valid_from: at("2026-05-02T00:00:00Z"), ..none() };
+        refused(given(later), "coupon_not_yet_valid");
+        refused(given(CouponTerms { max_redemptions: Some(0), ..none() }), "coupon_exhausted");
+        let starter = given_account().world().catalogue.find("starter").unwrap().id;
+        refused(given(CouponTerms { plans: vec![starter], ..none() }), "coupon_for_another_plan");
+        let euros = CouponValue::Fixed(vec![Money::parse("1", crate::Currency::EUR).unwrap()]);
+        refused(given(CouponTerms { value: euros, ..none() }), "coupon_not_in_currency");
+        refused(given(none()).and(withdraw("SAVE")), "coupon_withdrawn");
+        let once = given(CouponTerms { max_per_account: Some(1), ..none() });
+        let used = once.and(order_with("SAVE")).and_paid().and(cancel(false));
+        refused(used, "coupon_already_used");
+    }
+
+    #[test]
+    fn a_second_try_with_the_same_coupon_takes_the_first_ones_place() {
+        let terms = CouponTerms { max_redemptions: Some(1), ..coupon_terms("10") };
+        let given = given_account().and(offer_on("SAVE", terms)).and(order_with("SAVE"));
+        given.when(order_with("SAVE")).recorded(&[
+            "order.cancelled",
+            "coupon.released",
+            "coupon.redeemed",
+            "order.placed",
+        ]);
+    }
+
+    #[test]
+    fn a_trial_is_free_once_and_then_billed() {
+        let given = given_account().and(with_trial("pro", 14));
+        let then = given.clone().when(order("pro"));
+        then.recorded(&["order.placed", "subscription.trial_started"]);
+        let given = given.and(order("pro"));
+        let then = given.clone().at("2026-05-15T00:00:00Z").when(settle_due());
+        then.recorded(&["subscription.activated", "invoice.issued", "order.placed"]);
+        let period = then.account().live().unwrap().period;
+        assert_eq!(period.start.to_string(), "2026-05-15T00:00:00.000000Z");
+        let cancelled = given.and(cancel(true)).at("2026-05-15T00:00:00Z").and(settle_due());
+        assert_eq!(cancelled.account().invoices.iter().count(), 0);
+        cancelled.when(order("pro")).recorded(&["order.placed"]);
+    }
+
+    #[test]
+    fn a_custom_price_is_agreed_and_only_where_the_plan_has_one() {
+        let agreed = |plan, amount| PlaceOrder { price: Some(usd(amount)), ..order(plan) };
+        let then = given_account().when(agreed("enterprise", "499"));
+        assert_eq!(then.order_amount(), "499.00 USD");
+        given_account().when(agreed("pro", "1")).rejected("plan_price_fixed");
+        given_account().when(agreed("enterprise", "0")).rejected("amount_not_positive");
+    }
+
+    #[test]
+    fn tax_that_cannot_be_determined_is_refused() {
+        let given = given_account().and(tax_rules("DE", "19", true));
+        given.when(order("pro")).rejected("country_unsupported");
     }
 
     #[test]

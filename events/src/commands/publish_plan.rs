@@ -57,6 +57,9 @@ pub(super) fn check_terms(terms: &PlanTerms) -> Result<(), Rejection> {
     if terms.custom_price != terms.prices.is_empty() {
         return invalid("a plan has prices, or a custom price and none");
     }
+    if terms.trial_days > 730 {
+        return invalid("a trial has at most 730 days");
+    }
     let mut seen = HashSet::new();
     for price in &terms.prices {
         if price.amount.minor() < 0 {

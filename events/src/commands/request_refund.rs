@@ -4,7 +4,10 @@
 //! [`super::RecordRefund`] records what it said. A refund ends the subscription. What was paid but
 //! is not sent back becomes account credit.
 
-use super::billing::{self, Credit, Creditable};
+use super::{
+    adjust::check_reason,
+    billing::{self, Credit, Creditable},
+};
 use crate::{
     account::{Account, Payment, Status, Subscription},
     draft::Draft,
@@ -35,10 +38,14 @@ impl RequestRefund {
         let account = draft.account(self.account_id)?;
         let subscription = refundable_subscription(&account)?.clone();
         let now = draft.now();
-        let verdict = verdict(subscription.period.start, now, self.override_policy);
+        let book = &draft.world().book;
+        let (window, unit) = (book.policy.refunds, book.policy.proration);
+        let version = book.policy_version();
+        let verdict =
+            verdict(window, version, subscription.period.start, now, self.override_policy);
         let creditable = match verdict.eligibility {
             Eligibility::Full => Creditable::Whole,
-            Eligibility::Prorated => Creditable::Rest { at: now.whole_second() },
+            Eligibility::Prorated => Creditable::Rest { at: now.whole_second(), unit },
             Eligibility::None => {
                 let days = verdict.days_since_period_start;
                 return Err(Rejection::RefundWindowClosed { days });
@@ -53,7 +60,8 @@ impl RequestRefund {
             let to_refund = credit.paid_part()?.smaller(left)?;
             left = left.minus(to_refund)?;
             let account = draft.account(account.id)?;
-            billing::issue_credit_note(draft, &account, credit, CreditReason::Refund, to_refund)?;
+            let (reason, why) = (CreditReason::Refund, Some(self.reason.clone()));
+            billing::issue_credit_note(draft, &account, credit, reason, why, to_refund, now)?;
         }
         self.reserve(draft, &payments, amount, verdict)?;
         end(draft, self.account_id, &subscription)
@@ -61,10 +69,7 @@ impl RequestRefund {
 
     fn check(&self, draft: &Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
-        let reason_length = self.reason.trim().chars().count();
-        if reason_length == 0 || reason_length > 500 || self.reason.chars().any(char::is_control) {
-            return Err(Rejection::ReasonRequired);
-        }
+        check_reason(&self.reason)?;
         match self.amount {
             Some(amount) if amount.currency() != account.currency => {
                 let (given, expected) = (amount.currency(), account.currency);
@@ -142,9 +147,11 @@ impl RequestRefund {
 fn refundable_subscription(account: &Account) -> Result<&Subscription, Rejection> {
     let subscription = account.subscription.as_deref().ok_or(Rejection::NoSubscription)?;
     match subscription.status {
-        Status::Active | Status::Cancelling | Status::Ended(EndReason::Cancelled) => {
-            Ok(subscription)
-        }
+        Status::Trialing
+        | Status::Active
+        | Status::PastDue
+        | Status::Suspended
+        | Status::Ended(EndReason::Cancelled) => Ok(subscription),
         Status::Ended(EndReason::Refunded) => Err(Rejection::NothingToRefund),
         Status::Ended(EndReason::Unpaid) => Err(Rejection::NoSubscription),
     }
@@ -162,7 +169,7 @@ fn credits_of_period(
 ) -> Result<Vec<Credit>, Rejection> {
     let of_period =
         account.invoices.of(subscription.id).filter(|invoice| bills_period(invoice, subscription));
-    let credits = of_period.map(|invoice| billing::credit_of(invoice, creditable));
+    let credits = of_period.map(|invoice| billing::credit_of(account, invoice, creditable));
     Ok(credits.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 

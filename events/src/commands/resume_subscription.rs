@@ -21,15 +21,21 @@ impl ResumeSubscription {
         let account = draft.account(self.account_id)?;
         let subscription = account.subscription.as_ref().ok_or(Rejection::NoSubscription)?;
         let within_period = subscription.period.contains(draft.now());
-        match subscription.status {
-            Status::Active => Err(Rejection::NotCancelled),
-            Status::Ended(EndReason::Refunded | EndReason::Unpaid) => {
-                Err(Rejection::ResumeNotPossible)
+        let resumable = match subscription.status {
+            Status::Trialing | Status::Active | Status::PastDue | Status::Suspended => {
+                subscription.cancelling
             }
-            Status::Ended(EndReason::Cancelled) | Status::Cancelling if !within_period => {
+            Status::Ended(EndReason::Cancelled) => true,
+            Status::Ended(EndReason::Refunded | EndReason::Unpaid) => {
+                return Err(Rejection::ResumeNotPossible);
+            }
+        };
+        match () {
+            () if !resumable => Err(Rejection::NotCancelled),
+            () if !within_period => {
                 Err(Rejection::ResumeAfterPeriod { ended_at: subscription.period.end })
             }
-            Status::Ended(EndReason::Cancelled) | Status::Cancelling => {
+            () => {
                 let subscription_id = subscription.id;
                 draft.record(StreamId::Account(account.id), SubscriptionResumed { subscription_id })
             }

@@ -17,9 +17,7 @@ pub struct ReviseBillingDetails {
 impl ReviseBillingDetails {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         draft.account(self.account_id)?;
-        if let Some(field) = self.billing.0.fault() {
-            return Err(Rejection::BillingDetailsInvalid { field });
-        }
+        super::open_account::check_party(&self.billing.0)?;
         let billing = self.billing.clone();
         draft.record(StreamId::Account(self.account_id), BillingDetailsRevised { billing })
     }

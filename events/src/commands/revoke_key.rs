@@ -36,7 +36,7 @@ mod tests {
         let given = given_book().and(issue_key(Role::Auditor));
         let key_id = given.last(|event| match event {
             Event::Access(AccessEvent::KeyIssued(issued)) => Some(issued.key_id),
-            Event::Access(_) | Event::Account(_) | Event::Plan(_) | Event::Book(_) => None,
+            _other => None,
         });
         let revoke = RevokeKey { key_id };
         given.clone().when(revoke.clone()).recorded(&["key.revoked"]);

@@ -29,7 +29,9 @@ impl StartCheckout {
         let order = account.orders.get(order_id).ok_or(Rejection::OrderUnknown)?;
         match order.status {
             OrderStatus::Paid => Err(Rejection::OrderAlreadyPaid { order: order_id }),
-            OrderStatus::Cancelled => Err(Rejection::OrderNotOpen { order: order_id }),
+            OrderStatus::Cancelled | OrderStatus::Expired => {
+                Err(Rejection::OrderNotOpen { order: order_id })
+            }
             OrderStatus::Open if order.checkout.is_some() => {
                 Err(Rejection::CheckoutAlreadyStarted { order: order_id })
             }

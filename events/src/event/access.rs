@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::events;
+use super::{Event, events};
 use crate::{
     ids::{AccountId, KeyId},
     time::Timestamp,
@@ -10,7 +10,7 @@ use crate::{
 
 events! {
     /// What happened to an API key.
-    AccessEvent {
+    AccessEvent of Event {
         KeyIssued "key.issued" v 1,
         KeyRevoked "key.revoked" v 1,
     }

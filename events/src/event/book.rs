@@ -3,13 +3,17 @@
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::events;
-use crate::personal::Party;
+use super::{Event, events};
+use crate::{personal::Party, policy::Policy, tax::TaxRules, time::Timestamp};
 
 events! {
     /// What happened to the book itself.
-    BookEvent {
+    BookEvent of Event {
         BookOpened "book.opened" v 1,
+        SellerRevised "book.seller_revised" v 1,
+        PolicyAdopted "book.policy_adopted" v 1,
+        TaxRulesAdopted "book.tax_rules_adopted" v 1,
+        ClockAdvanced "book.clock_advanced" v 1,
     }
 }
 
@@ -35,4 +39,40 @@ pub struct BookOpened {
     pub time_zone: Tz,
     /// The month in which the seller's financial year begins, 1–12.
     pub financial_year_start_month: u32,
+}
+
+/// Later documents name other particulars of the seller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SellerRevised {
+    /// The new particulars, whole.
+    pub seller: Party,
+}
+
+/// Billing follows another policy from now on; what was decided under an earlier one stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyAdopted {
+    /// 2 for the first that is adopted; 1 is the one that a new ledger has.
+    pub version: u32,
+    /// The policy, whole.
+    pub policy: Policy,
+}
+
+/// Later documents are taxed by other rules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaxRulesAdopted {
+    /// 1 for the first; a ledger without rules taxes nothing.
+    pub version: u32,
+    /// The rules, whole.
+    pub rules: TaxRules,
+}
+
+/// A sandbox ledger's clock stands at another instant from now on, until it is advanced again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockAdvanced {
+    /// Where it stands now.
+    pub to: Timestamp,
 }

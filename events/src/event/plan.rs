@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::events;
+use super::{Event, events};
 use crate::{
-    ids::PlanId,
+    ids::{PlanId, ReapplicationId},
     money::{Currency, Money},
     period::Cycle,
 };
 
 events! {
     /// What happened to a plan.
-    PlanEvent {
+    PlanEvent of Event {
         PlanPublished "plan.published" v 1,
         PlanRevised "plan.revised" v 1,
         PlanRetired "plan.retired" v 1,
+        PlanLimitsReapplied "plan.limits_reapplied" v 1,
     }
 }
 
@@ -48,6 +49,8 @@ pub struct PlanTerms {
     pub prices: Vec<Price>,
     /// Whether the price is agreed one by one, so that nobody can order it from the page.
     pub custom_price: bool,
+    /// How many days are free before the first period, once per account; 0 without a trial.
+    pub trial_days: u32,
     /// What it allows.
     pub limits: Limits,
     /// Free flags for the panel, never read by Daybook.
@@ -95,4 +98,18 @@ pub struct PlanRevised {
 pub struct PlanRetired {
     /// Which plan.
     pub plan_id: PlanId,
+}
+
+/// The plan's current limits are to reach its subscribers, one by one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanLimitsReapplied {
+    /// The reapplication's id, which every subscriber's event names.
+    pub reapplication_id: ReapplicationId,
+    /// Which plan.
+    pub plan_id: PlanId,
+    /// The revision whose limits they are.
+    pub revision: u32,
+    /// Whether subscribers with limits of their own lose them.
+    pub force: bool,
 }

@@ -116,7 +116,7 @@ pub(super) async fn shared_streams(
     executor: impl PgExecutor<'_>,
 ) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query(select_events!(
-        "where stream in ('access', 'book') or (stream >= 'plan:' and stream < 'plan;')
+        "where stream in ('access', 'book') or (stream >= 'plan:' and stream < 'plan;') or (stream >= 'coupon:' and stream < 'coupon;')
          order by position"
     ))
     .fetch_all(executor)

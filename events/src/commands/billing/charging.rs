@@ -1,0 +1,160 @@
+//! From plans to lines, totals and invoices.
+
+use crate::{
+    account::{Account, Subscription},
+    coupon::{Discount, HeldDiscount},
+    draft::Draft,
+    envelope::StreamId,
+    event::{HeldPlan, InvoiceIssued, InvoiceLine, Quote},
+    ids::{InvoiceId, OrderId},
+    money::{Currency, Money},
+    period::Span,
+    personal::Party,
+    proration::Proration,
+    rejection::Rejection,
+    tax::{Tax, Untreatable},
+    time::Timestamp,
+    totals::{Taxed, Totals, taxed},
+};
+
+/// Something to charge: a plan over a span, the whole of its price or a prorated part.
+pub(in crate::commands) struct Item<'a> {
+    pub(in crate::commands) plan: &'a HeldPlan,
+    pub(in crate::commands) span: Span,
+    pub(in crate::commands) proration: Option<Proration>,
+    pub(in crate::commands) discount: Option<Discount>,
+}
+
+impl Item<'_> {
+    fn price(&self) -> Money {
+        self.proration.as_ref().map_or(self.plan.price, |part| part.amount)
+    }
+
+    fn discount(&self) -> Money {
+        let nothing = Money::zero(self.plan.price.currency());
+        self.discount.map_or(nothing, |discount| discount.amount)
+    }
+
+    fn line(self, taxed: Taxed) -> InvoiceLine {
+        let what = format!("{} ({})", self.plan.name, self.plan.cycle);
+        let is_part = self.proration.is_some();
+        InvoiceLine {
+            description: if is_part { format!("{what}, rest of period") } else { what },
+            plan_id: self.plan.plan_id,
+            plan_revision: self.plan.revision,
+            span: self.span,
+            price: self.price(),
+            proration: self.proration,
+            discount: self.discount,
+            amount: taxed.amount,
+            net: taxed.net,
+            taxes: taxed.taxes,
+            total: taxed.total,
+        }
+    }
+}
+
+/// Discounts, taxes and sums items: the one way from prices to totals.
+fn charge(
+    currency: Currency,
+    tax: &Tax,
+    items: Vec<Item<'_>>,
+) -> Result<(Vec<InvoiceLine>, Totals), Rejection> {
+    let amounts = items
+        .iter()
+        .map(|item| item.price().minus(item.discount()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let taxed = taxed(currency, tax, &amounts)?;
+    let sums = items.iter().zip(&taxed).map(|(item, taxed)| (item.price(), item.discount(), taxed));
+    let totals = Totals::of(currency, tax, sums)?;
+    let lines = items.into_iter().zip(taxed).map(|(item, taxed)| item.line(taxed)).collect();
+    Ok((lines, totals))
+}
+
+/// What a period of a plan would cost the account today.
+pub(in crate::commands) fn quote(
+    draft: &Draft,
+    account: &Account,
+    plan: &HeldPlan,
+    discount: Option<HeldDiscount>,
+    trial_days: u32,
+) -> Result<Quote, Rejection> {
+    let tax = tax(draft, account)?;
+    let span = Span { start: draft.now(), end: draft.now() };
+    let applied = match &discount {
+        Some(held) => held.on(plan.plan_id, plan.price)?,
+        None => None,
+    };
+    let item = Item { plan, span, proration: None, discount: applied };
+    let (_, totals) = charge(account.currency, &tax, vec![item])?;
+    Ok(Quote { discount, tax, totals, trial_days })
+}
+
+/// Issues an invoice for items of a subscription, made out to the account as it is.
+pub(in crate::commands) fn issue(
+    draft: &mut Draft,
+    account: &Account,
+    subscription: &Subscription,
+    order_id: Option<OrderId>,
+    items: Vec<Item<'_>>,
+    tax: Tax,
+    at: Timestamp,
+) -> Result<InvoiceId, Rejection> {
+    let stream = StreamId::Account(account.id);
+    let at = draft.effective_at(stream, at);
+    check_bound(draft, account, subscription, items.len(), at)?;
+    let (lines, totals) = charge(account.currency, &tax, items)?;
+    let policy = &draft.world().book.policy;
+    let dunning = if totals.total.is_positive() { policy.ladder(at) } else { Vec::new() };
+    let seller = seller(draft)?;
+    let invoice_id = draft.mint();
+    let event = InvoiceIssued {
+        invoice_id,
+        subscription_id: subscription.id,
+        order_id,
+        lines,
+        tax,
+        totals,
+        dunning,
+        seller,
+        bill_to: account.billing.as_ref().clone(),
+    };
+    draft.record_as_of(stream, at, event)?;
+    Ok(invoice_id)
+}
+
+/// Nothing is billed on a parked account, and no runaway bills a customer for ever: Kill Bill's
+/// bound on items per subscription and day.
+fn check_bound(
+    draft: &Draft,
+    account: &Account,
+    subscription: &Subscription,
+    more: usize,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    if account.parked {
+        return Err(Rejection::AccountParked);
+    }
+    let book = &draft.world().book;
+    let most = book.policy.invoice_lines_per_day;
+    let day = book.posting_day(at);
+    let lines = account.invoices.lines_on(subscription.id, day).saturating_add(more);
+    if u32::try_from(lines).unwrap_or(u32::MAX) > most {
+        return Err(Rejection::TooManyInvoiceLines { most });
+    }
+    Ok(())
+}
+
+/// The seller as on the day of the decision.
+pub(in crate::commands) fn seller(draft: &Draft) -> Result<Party, Rejection> {
+    let opened = draft.world().book.opened.as_ref().ok_or(Rejection::BookNotOpen)?;
+    Ok(opened.seller.clone())
+}
+
+/// How the account is taxed today.
+pub(in crate::commands) fn tax(draft: &Draft, account: &Account) -> Result<Tax, Rejection> {
+    draft.world().book.tax(&account.billing.0).map_err(|fault| match fault {
+        Untreatable::CountryMissing => Rejection::BillingCountryRequired,
+        Untreatable::CountryRefused(country) => Rejection::CountryUnsupported { country },
+    })
+}
