@@ -5,7 +5,10 @@
 
 use daybook_events::{
     Currency, Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as E, AccountOpened},
+    event::{
+        AccountEvent as A, AccountOpened, AccountParked, Adjusted, CreditEvent as C,
+        ProfileEvent as P, SubscriptionEvent as S,
+    },
     ids::{AccountId, SubscriptionId},
     personal::Personal,
 };
@@ -31,7 +34,9 @@ pub struct AccountRow {
     pub billing: Personal,
     /// The instant of its opening.
     pub opened_at: Timestamp,
-    /// Credit that later invoices use up: what was granted less what was applied.
+    /// Why nothing is billed on it until somebody has looked; `null` where it is billed.
+    pub parked: Option<AccountParked>,
+    /// Credit that later invoices use up: what was granted less what was applied or undone.
     pub credit: Money,
     /// The portal tier of the live subscription; `null` without one.
     pub plan_type: Option<String>,
@@ -52,6 +57,7 @@ impl AccountRow {
             time_zone: opened.time_zone.name().to_owned(),
             billing: opened.billing.clone(),
             opened_at: recorded.effective_at,
+            parked: None,
             credit: Money::zero(opened.currency),
             plan_type: None,
             subscription_id: None,
@@ -59,38 +65,59 @@ impl AccountRow {
         }
     }
 
-    fn after(mut self, event: &E, recorded: &Recorded) -> Result<Self, FoldError> {
+    fn after(mut self, event: &A, recorded: &Recorded) -> Result<Self, FoldError> {
         match event {
-            E::BillingDetailsRevised(revised) => self.billing = revised.billing.clone(),
-            E::CreditGranted(granted) => self.credit = self.credit.plus(granted.amount)?,
-            E::CreditApplied(applied) => self.credit = self.credit.minus(applied.amount)?,
-            E::SubscriptionActivated(activated) => {
+            A::Profile(event) => self.profiled(event),
+            A::Credit(C::CreditGranted(granted)) => {
+                self.credit = self.credit.plus(granted.amount)?;
+            }
+            A::Credit(C::CreditApplied(applied)) => {
+                self.credit = self.credit.minus(applied.amount)?;
+            }
+            A::Credit(C::AdjustmentUndone(undone)) => {
+                self.credit = self.credit.minus(undone.amount)?;
+            }
+            A::Subscription(event) => self.subscribed(event),
+            A::Order(_) | A::Payment(_) | A::Invoice(_) | A::Usage(_) => return Ok(self),
+        }
+        Ok(Self { position: recorded.position, ..self })
+    }
+
+    fn profiled(&mut self, event: &P) {
+        match event {
+            P::AccountOpened(_) => {}
+            P::BillingDetailsRevised(revised) => self.billing = revised.billing.clone(),
+            P::AccountParked(parked) => self.parked = Some(parked.clone()),
+            P::AccountReleased(_) => self.parked = None,
+        }
+    }
+
+    fn subscribed(&mut self, event: &S) {
+        match event {
+            S::TrialStarted(started) => {
+                self.holds(started.subscription_id, Some(started.plan.plan_type.clone()));
+            }
+            S::SubscriptionActivated(activated) => {
                 self.holds(activated.subscription_id, Some(activated.plan.plan_type.clone()));
             }
-            E::PlanChanged(changed) => {
+            S::PlanChanged(changed) => {
                 self.holds(changed.subscription_id, Some(changed.to.plan_type.clone()));
             }
-            E::SubscriptionResumed(resumed) => {
+            S::SubscriptionResumed(resumed) => {
                 let tier = self.newest_plan_type.clone();
                 self.holds(resumed.subscription_id, tier);
             }
-            E::SubscriptionEnded(_) => (self.subscription_id, self.plan_type) = (None, None),
-            E::AccountOpened(_)
-            | E::OrderPlaced(_)
-            | E::OrderCancelled(_)
-            | E::CheckoutStarted(_)
-            | E::PaymentCaptured(_)
-            | E::CancellationScheduled(_)
-            | E::SubscriptionRenewed(_)
-            | E::LimitsCustomised(_)
-            | E::InvoiceIssued(_)
-            | E::InvoicePaid(_)
-            | E::CreditNoteIssued(_)
-            | E::RefundRequested(_)
-            | E::RefundProcessed(_)
-            | E::RefundFailed(_) => return Ok(self),
+            S::SubscriptionEnded(_) => (self.subscription_id, self.plan_type) = (None, None),
+            S::PlanChangeScheduled(_)
+            | S::PlanChangeWithdrawn(_)
+            | S::CancellationScheduled(_)
+            | S::SubscriptionRenewed(_)
+            | S::FellPastDue(_)
+            | S::SubscriptionSuspended(_)
+            | S::SubscriptionRecovered(_)
+            | S::LimitsCustomised(_)
+            | S::LimitsReapplied(_) => {}
         }
-        Ok(Self { position: recorded.position, ..self })
     }
 
     fn holds(&mut self, subscription_id: SubscriptionId, tier: Option<String>) {
@@ -101,29 +128,13 @@ impl AccountRow {
 }
 
 /// Whether an event changes what the row says of its account.
-fn touches(event: &E) -> bool {
+fn touches(event: &A) -> bool {
     match event {
-        E::AccountOpened(_)
-        | E::BillingDetailsRevised(_)
-        | E::SubscriptionActivated(_)
-        | E::PlanChanged(_)
-        | E::SubscriptionResumed(_)
-        | E::SubscriptionEnded(_)
-        | E::CreditGranted(_)
-        | E::CreditApplied(_) => true,
-        E::OrderPlaced(_)
-        | E::OrderCancelled(_)
-        | E::CheckoutStarted(_)
-        | E::PaymentCaptured(_)
-        | E::CancellationScheduled(_)
-        | E::SubscriptionRenewed(_)
-        | E::LimitsCustomised(_)
-        | E::InvoiceIssued(_)
-        | E::InvoicePaid(_)
-        | E::CreditNoteIssued(_)
-        | E::RefundRequested(_)
-        | E::RefundProcessed(_)
-        | E::RefundFailed(_) => false,
+        A::Profile(_) | A::Subscription(_) => true,
+        A::Credit(C::CreditGranted(_) | C::CreditApplied(_)) => true,
+        // A write-off that is undone grants and takes no credit.
+        A::Credit(C::AdjustmentUndone(undone)) => undone.adjusted == Adjusted::Credit,
+        A::Order(_) | A::Payment(_) | A::Invoice(_) | A::Usage(_) => false,
     }
 }
 
@@ -142,7 +153,11 @@ impl Projection for Accounts {
             Event::Account(event) if touches(event) => {
                 recorded.account().iter().map(ToString::to_string).collect()
             }
-            Event::Account(_) | Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+            Event::Account(_)
+            | Event::Plan(_)
+            | Event::Coupon(_)
+            | Event::Access(_)
+            | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -152,14 +167,14 @@ impl Projection for Accounts {
         recorded: &Recorded,
     ) -> Result<Option<AccountRow>, FoldError> {
         match &recorded.event {
-            Event::Account(E::AccountOpened(opened)) => {
+            Event::Account(A::Profile(P::AccountOpened(opened))) => {
                 Ok(Some(AccountRow::opened(opened, recorded)))
             }
             Event::Account(event) => {
                 let row = row.ok_or_else(|| FoldError::missing(recorded, key))?;
                 row.after(event, recorded).map(Some)
             }
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Ok(row),
         }
     }
 }

@@ -2,15 +2,22 @@
 //! printed invoice and its credit notes, and by finance.
 //!
 //! One row per invoice, its credit notes inside.
-//! Always `total = due + paid_by_payment + paid_by_credit + Σ reduces_due of the credit notes`.
+//! Always `total = due + paid_by_payment + paid_by_credit + written_off + Σ reduces_due of the credit
+//! notes`.
 
 use chrono::NaiveDate;
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as E, CreditNoteIssued, CreditReason, InvoiceIssued, InvoiceLine},
-    ids::{AccountId, CreditNoteId, InvoiceId, OrderId, SubscriptionId},
+    event::{
+        AccountEvent as A, Adjusted, CreditEvent as C, CreditLine, CreditNoteIssued, CreditReason,
+        InvoiceEvent as I, InvoiceIssued, InvoiceLine,
+    },
+    ids::{AccountId, AdjustmentId, CreditNoteId, InvoiceId, OrderId, SubscriptionId},
     money::MoneyError,
     personal::{Party, Personal},
+    policy::DunningDate,
+    tax::Tax,
+    totals::Totals,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +33,8 @@ pub enum InvoiceStatus {
     Paid,
     /// Nothing more is due, and credit notes have taken back the whole of it.
     Credited,
+    /// What was due is given up.
+    WrittenOff,
 }
 
 /// What a credit note took back of its invoice.
@@ -36,7 +45,11 @@ pub struct CreditNote {
     pub credit_note_id: CreditNoteId,
     /// Its number, without gaps in its financial year.
     pub number: String,
-    /// How much it takes back.
+    /// What it takes back, line by line.
+    pub lines: Vec<CreditLine>,
+    /// Its sums.
+    pub totals: Totals,
+    /// How much it takes back, with tax.
     pub total: Money,
     /// What of it was not paid yet, and need not be.
     pub reduces_due: Money,
@@ -46,6 +59,8 @@ pub struct CreditNote {
     pub to_refund: Money,
     /// Why it was issued.
     pub reason: CreditReason,
+    /// The same in the words of whoever asked; `null` where nobody did.
+    pub explanation: Option<String>,
     /// The instant of its issue.
     pub issued_at: Timestamp,
 }
@@ -55,11 +70,14 @@ impl CreditNote {
         Self {
             credit_note_id: note.credit_note_id,
             number: recorded.number.clone().unwrap_or_default(),
-            total: note.total,
+            lines: note.lines.clone(),
+            totals: note.totals.clone(),
+            total: note.totals.total,
             reduces_due: note.reduces_due,
             to_credit: note.to_credit,
             to_refund: note.to_refund,
             reason: note.reason,
+            explanation: note.explanation.clone(),
             issued_at: recorded.effective_at,
         }
     }
@@ -83,7 +101,11 @@ pub struct InvoiceRow {
     pub order_id: Option<OrderId>,
     /// What is billed.
     pub lines: Vec<InvoiceLine>,
-    /// The sum of the lines.
+    /// How it is taxed, and why.
+    pub tax: Tax,
+    /// The sums of the lines.
+    pub totals: Totals,
+    /// What there was to pay, with tax.
     pub total: Money,
     /// What is still to be paid.
     pub due: Money,
@@ -93,6 +115,12 @@ pub struct InvoiceRow {
     pub paid_by_credit: Money,
     /// The sum of its credit notes.
     pub credited: Money,
+    /// What of it was given up.
+    pub written_off: Money,
+    /// The adjustment that gave it up; `null` where none did, or where it was undone.
+    pub adjustment_id: Option<AdjustmentId>,
+    /// What follows, and when, while it is unpaid.
+    pub dunning: Vec<DunningDate>,
     /// How far it has come.
     pub status: InvoiceStatus,
     /// The seller, as on the day of issue.
@@ -112,7 +140,8 @@ pub struct InvoiceRow {
 
 impl InvoiceRow {
     fn issued(issued: &InvoiceIssued, account_id: AccountId, recorded: &Recorded) -> Self {
-        let nothing = Money::zero(issued.total.currency());
+        let total = issued.totals.total;
+        let nothing = Money::zero(total.currency());
         let row = Self {
             position: recorded.position,
             account_id,
@@ -121,11 +150,16 @@ impl InvoiceRow {
             subscription_id: issued.subscription_id,
             order_id: issued.order_id,
             lines: issued.lines.clone(),
-            total: issued.total,
-            due: issued.total,
+            tax: issued.tax.clone(),
+            totals: issued.totals.clone(),
+            total,
+            due: total,
             paid_by_payment: nothing,
             paid_by_credit: nothing,
             credited: nothing,
+            written_off: nothing,
+            adjustment_id: None,
+            dunning: issued.dunning.clone(),
             status: InvoiceStatus::Open,
             seller: issued.seller.clone(),
             bill_to: issued.bill_to.clone(),
@@ -141,6 +175,8 @@ impl InvoiceRow {
         let taken_back = self.credited.is_positive() && self.credited == self.total;
         if self.due.is_positive() {
             InvoiceStatus::Open
+        } else if self.written_off.is_positive() {
+            InvoiceStatus::WrittenOff
         } else if taken_back {
             InvoiceStatus::Credited
         } else {
@@ -148,70 +184,63 @@ impl InvoiceRow {
         }
     }
 
-    fn after(mut self, event: &E, recorded: &Recorded) -> Result<Self, MoneyError> {
+    fn after(mut self, event: &A, recorded: &Recorded) -> Result<Self, MoneyError> {
         match event {
-            E::InvoicePaid(paid) => {
+            A::Invoice(I::InvoiceIssued(_)) => {}
+            A::Invoice(I::InvoicePaid(paid)) => {
                 // `from_credit` repeats what `credit.applied` has said already.
                 self.due = self.due.minus(paid.from_payment)?;
                 self.paid_by_payment = self.paid_by_payment.plus(paid.from_payment)?;
                 self.paid_at = Some(recorded.effective_at);
             }
-            E::CreditApplied(applied) => {
+            A::Invoice(I::InvoiceWrittenOff(given_up)) => {
+                self.due = self.due.minus(given_up.amount)?;
+                self.written_off = self.written_off.plus(given_up.amount)?;
+                self.adjustment_id = Some(given_up.adjustment_id);
+            }
+            A::Invoice(I::CreditNoteIssued(note)) => {
+                self.due = self.due.minus(note.reduces_due)?;
+                self.credited = self.credited.plus(note.totals.total)?;
+                self.credit_notes.push(CreditNote::issued(note, recorded));
+            }
+            A::Credit(C::CreditApplied(applied)) => {
                 self.due = self.due.minus(applied.amount)?;
                 self.paid_by_credit = self.paid_by_credit.plus(applied.amount)?;
             }
-            E::CreditNoteIssued(note) => {
-                self.due = self.due.minus(note.reduces_due)?;
-                self.credited = self.credited.plus(note.total)?;
-                self.credit_notes.push(CreditNote::issued(note, recorded));
+            A::Credit(C::AdjustmentUndone(undone)) => {
+                self.due = self.due.plus(undone.amount)?;
+                self.written_off = self.written_off.minus(undone.amount)?;
+                self.adjustment_id = None;
             }
-            E::AccountOpened(_)
-            | E::BillingDetailsRevised(_)
-            | E::OrderPlaced(_)
-            | E::OrderCancelled(_)
-            | E::CheckoutStarted(_)
-            | E::PaymentCaptured(_)
-            | E::SubscriptionActivated(_)
-            | E::PlanChanged(_)
-            | E::CancellationScheduled(_)
-            | E::SubscriptionResumed(_)
-            | E::SubscriptionRenewed(_)
-            | E::SubscriptionEnded(_)
-            | E::LimitsCustomised(_)
-            | E::InvoiceIssued(_)
-            | E::CreditGranted(_)
-            | E::RefundRequested(_)
-            | E::RefundProcessed(_)
-            | E::RefundFailed(_) => return Ok(self),
+            A::Profile(_)
+            | A::Order(_)
+            | A::Payment(_)
+            | A::Subscription(_)
+            | A::Credit(_)
+            | A::Usage(_) => return Ok(self),
         }
         Ok(Self { position: recorded.position, status: self.reckoned_status(), ..self })
     }
 }
 
 /// The invoice whose row an event changes.
-fn invoice_of(event: &E) -> Option<InvoiceId> {
+fn invoice_of(event: &A) -> Option<InvoiceId> {
     match event {
-        E::InvoiceIssued(issued) => Some(issued.invoice_id),
-        E::InvoicePaid(paid) => Some(paid.invoice_id),
-        E::CreditApplied(applied) => Some(applied.invoice_id),
-        E::CreditNoteIssued(note) => Some(note.invoice_id),
-        E::AccountOpened(_)
-        | E::BillingDetailsRevised(_)
-        | E::OrderPlaced(_)
-        | E::OrderCancelled(_)
-        | E::CheckoutStarted(_)
-        | E::PaymentCaptured(_)
-        | E::SubscriptionActivated(_)
-        | E::PlanChanged(_)
-        | E::CancellationScheduled(_)
-        | E::SubscriptionResumed(_)
-        | E::SubscriptionRenewed(_)
-        | E::SubscriptionEnded(_)
-        | E::LimitsCustomised(_)
-        | E::CreditGranted(_)
-        | E::RefundRequested(_)
-        | E::RefundProcessed(_)
-        | E::RefundFailed(_) => None,
+        A::Invoice(I::InvoiceIssued(issued)) => Some(issued.invoice_id),
+        A::Invoice(I::InvoicePaid(paid)) => Some(paid.invoice_id),
+        A::Invoice(I::InvoiceWrittenOff(given_up)) => Some(given_up.invoice_id),
+        A::Invoice(I::CreditNoteIssued(note)) => Some(note.invoice_id),
+        A::Credit(C::CreditApplied(applied)) => Some(applied.invoice_id),
+        A::Credit(C::AdjustmentUndone(undone)) => match undone.adjusted {
+            Adjusted::WriteOff { invoice_id } => Some(invoice_id),
+            Adjusted::Credit => None,
+        },
+        A::Profile(_)
+        | A::Order(_)
+        | A::Payment(_)
+        | A::Subscription(_)
+        | A::Credit(_)
+        | A::Usage(_) => None,
     }
 }
 
@@ -228,7 +257,7 @@ impl Projection for Invoices {
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Account(event) => invoice_of(event).iter().map(ToString::to_string).collect(),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -239,12 +268,12 @@ impl Projection for Invoices {
     ) -> Result<Option<InvoiceRow>, FoldError> {
         let missing = || FoldError::missing(recorded, key);
         match &recorded.event {
-            Event::Account(E::InvoiceIssued(issued)) => {
+            Event::Account(A::Invoice(I::InvoiceIssued(issued))) => {
                 let account_id = recorded.account().ok_or_else(missing)?;
                 Ok(Some(InvoiceRow::issued(issued, account_id, recorded)))
             }
             Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded)?)),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Ok(row),
         }
     }
 }
@@ -264,7 +293,8 @@ mod tests {
         for row in &rows {
             assert_eq!(row.due, given.account().invoices.get(row.invoice_id).unwrap().due);
             let reduced = row.credit_notes.iter().map(|note| note.reduces_due);
-            let parts = [row.due, row.paid_by_payment, row.paid_by_credit].into_iter();
+            let parts =
+                [row.due, row.paid_by_payment, row.paid_by_credit, row.written_off].into_iter();
             let sum = Money::sum(row.total.currency(), parts.chain(reduced)).unwrap();
             assert_eq!(sum, row.total);
         }

@@ -70,7 +70,7 @@ impl Projection for Keys {
         match &recorded.event {
             Event::Access(AccessEvent::KeyIssued(issued)) => vec![issued.key_id.to_string()],
             Event::Access(AccessEvent::KeyRevoked(revoked)) => vec![revoked.key_id.to_string()],
-            Event::Account(_) | Event::Plan(_) | Event::Book(_) => Vec::new(),
+            Event::Account(_) | Event::Plan(_) | Event::Coupon(_) | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Projection for Keys {
                 let (position, revoked_at) = (recorded.position, Some(recorded.effective_at));
                 Ok(Some(KeyRow { position, revoked_at, ..row }))
             }
-            Event::Account(_) | Event::Plan(_) | Event::Book(_) => Ok(row),
+            Event::Account(_) | Event::Plan(_) | Event::Coupon(_) | Event::Book(_) => Ok(row),
         }
     }
 }

@@ -19,13 +19,16 @@ pub mod verify;
 
 // The projections: one question, one file.
 pub mod accounts;
+pub mod coupons;
 pub mod invoices;
 pub mod keys;
 pub mod orders;
 pub mod payments;
 pub mod plans;
 pub mod refunds;
+pub mod schedules;
 pub mod subscriptions;
+pub mod usage;
 
 #[cfg(test)]
 mod testing;
@@ -45,13 +48,16 @@ use crate::{
 pub fn all() -> Vec<Box<dyn View>> {
     vec![
         Box::new(Of::<accounts::Accounts>::empty()),
+        Box::new(Of::<coupons::Coupons>::empty()),
         Box::new(Of::<invoices::Invoices>::empty()),
         Box::new(Of::<keys::Keys>::empty()),
         Box::new(Of::<orders::Orders>::empty()),
         Box::new(Of::<payments::Payments>::empty()),
         Box::new(Of::<plans::Plans>::empty()),
         Box::new(Of::<refunds::Refunds>::empty()),
+        Box::new(Of::<schedules::Schedules>::empty()),
         Box::new(Of::<subscriptions::Subscriptions>::empty()),
+        Box::new(Of::<usage::Usage>::empty()),
     ]
 }
 

@@ -6,7 +6,10 @@
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as E, HeldPlan, OrderCancelReason, OrderPlaced, OrderPurpose},
+    event::{
+        AccountEvent as A, HeldPlan, InvoiceEvent, OrderCancelReason, OrderEvent as O, OrderPlaced,
+        OrderPurpose, PaymentEvent, SubscriptionEvent as S,
+    },
     ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
 };
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,8 @@ pub enum OrderStatus {
     Paid,
     /// Not wanted any more.
     Cancelled,
+    /// Not paid in time.
+    Expired,
 }
 
 /// An order as it is now.
@@ -49,6 +54,8 @@ pub struct OrderRow {
     pub status: OrderStatus,
     /// The instant at which it was placed.
     pub placed_at: Timestamp,
+    /// The instant at which it expires unpaid; `null` where it waits as long as its invoice does.
+    pub expires_at: Option<Timestamp>,
     /// The processor that was asked; `null` before checkout.
     pub processor: Option<String>,
     /// That processor's id of the order; `null` before checkout.
@@ -57,7 +64,7 @@ pub struct OrderRow {
     pub checkout_started_at: Option<Timestamp>,
     /// The instant at which it was paid or, with nothing to pay, fulfilled; `null` before.
     pub paid_at: Option<Timestamp>,
-    /// The instant at which it was cancelled; `null` where it never was.
+    /// The instant at which it was cancelled or expired; `null` where it never was.
     pub cancelled_at: Option<Timestamp>,
     /// Why it was cancelled; `null` where it never was.
     pub cancel_reason: Option<OrderCancelReason>,
@@ -72,7 +79,7 @@ pub struct OrderRow {
 impl OrderRow {
     fn placed(placed: &OrderPlaced, account_id: AccountId, recorded: &Recorded) -> Self {
         let invoice_id = match placed.purpose {
-            OrderPurpose::Subscribe => None,
+            OrderPurpose::Subscribe { .. } | OrderPurpose::ChangePlan => None,
             OrderPurpose::PayInvoice { invoice_id, .. } => Some(invoice_id),
         };
         Self {
@@ -85,6 +92,7 @@ impl OrderRow {
             amount: placed.amount,
             status: OrderStatus::Pending,
             placed_at: recorded.effective_at,
+            expires_at: placed.expires_at,
             processor: None,
             processor_order_id: None,
             checkout_started_at: None,
@@ -97,77 +105,80 @@ impl OrderRow {
         }
     }
 
-    fn after(mut self, event: &E, recorded: &Recorded) -> Self {
+    fn after(mut self, event: &A, recorded: &Recorded) -> Self {
         let at = recorded.effective_at;
         match event {
-            E::OrderCancelled(cancelled) => {
+            A::Order(event) => self.ordered(event, at),
+            A::Payment(PaymentEvent::PaymentCaptured(captured)) => {
+                self.status = OrderStatus::Paid;
+                self.paid_at = Some(at);
+                self.payment_id = Some(captured.payment_id);
+            }
+            A::Subscription(S::TrialStarted(started)) => {
+                self.fulfilled(started.subscription_id, at)
+            }
+            A::Subscription(S::SubscriptionActivated(activated)) => {
+                self.fulfilled(activated.subscription_id, at);
+            }
+            A::Invoice(InvoiceEvent::InvoiceIssued(issued)) => {
+                self.invoice_id = Some(issued.invoice_id);
+            }
+            A::Profile(_)
+            | A::Payment(_)
+            | A::Subscription(_)
+            | A::Invoice(_)
+            | A::Credit(_)
+            | A::Usage(_) => return self,
+        }
+        Self { position: recorded.position, ..self }
+    }
+
+    fn ordered(&mut self, event: &O, at: Timestamp) {
+        match event {
+            O::OrderPlaced(_) => {}
+            O::OrderCancelled(cancelled) => {
                 self.status = OrderStatus::Cancelled;
                 self.cancelled_at = Some(at);
                 self.cancel_reason = Some(cancelled.reason);
             }
-            E::CheckoutStarted(started) => {
+            O::OrderExpired(_) => {
+                self.status = OrderStatus::Expired;
+                self.cancelled_at = Some(at);
+            }
+            O::CheckoutStarted(started) => {
                 self.status = OrderStatus::AwaitingPayment;
                 self.processor = Some(started.processor.clone());
                 self.processor_order_id = Some(started.processor_order_id.clone());
                 self.checkout_started_at = Some(at);
             }
-            E::PaymentCaptured(captured) => {
-                self.status = OrderStatus::Paid;
-                self.paid_at = Some(at);
-                self.payment_id = Some(captured.payment_id);
-            }
-            E::SubscriptionActivated(activated) => {
-                // With nothing to pay there is no payment before it.
-                self.status = OrderStatus::Paid;
-                self.paid_at = self.paid_at.or(Some(at));
-                self.subscription_id = Some(activated.subscription_id);
-            }
-            E::InvoiceIssued(issued) => self.invoice_id = Some(issued.invoice_id),
-            E::AccountOpened(_)
-            | E::BillingDetailsRevised(_)
-            | E::OrderPlaced(_)
-            | E::PlanChanged(_)
-            | E::CancellationScheduled(_)
-            | E::SubscriptionResumed(_)
-            | E::SubscriptionRenewed(_)
-            | E::SubscriptionEnded(_)
-            | E::LimitsCustomised(_)
-            | E::InvoicePaid(_)
-            | E::CreditNoteIssued(_)
-            | E::CreditGranted(_)
-            | E::CreditApplied(_)
-            | E::RefundRequested(_)
-            | E::RefundProcessed(_)
-            | E::RefundFailed(_) => return self,
         }
-        Self { position: recorded.position, ..self }
+    }
+
+    /// With nothing to pay there is no payment before it.
+    fn fulfilled(&mut self, subscription_id: SubscriptionId, at: Timestamp) {
+        self.status = OrderStatus::Paid;
+        self.paid_at = self.paid_at.or(Some(at));
+        self.subscription_id = Some(subscription_id);
     }
 }
 
 /// The order whose row an event changes.
-fn order_of(event: &E) -> Option<OrderId> {
+fn order_of(event: &A) -> Option<OrderId> {
     match event {
-        E::OrderPlaced(placed) => Some(placed.order_id),
-        E::OrderCancelled(cancelled) => Some(cancelled.order_id),
-        E::CheckoutStarted(started) => Some(started.order_id),
-        E::PaymentCaptured(captured) => Some(captured.order_id),
-        E::SubscriptionActivated(activated) => Some(activated.order_id),
-        E::InvoiceIssued(issued) => issued.order_id,
-        E::AccountOpened(_)
-        | E::BillingDetailsRevised(_)
-        | E::PlanChanged(_)
-        | E::CancellationScheduled(_)
-        | E::SubscriptionResumed(_)
-        | E::SubscriptionRenewed(_)
-        | E::SubscriptionEnded(_)
-        | E::LimitsCustomised(_)
-        | E::InvoicePaid(_)
-        | E::CreditNoteIssued(_)
-        | E::CreditGranted(_)
-        | E::CreditApplied(_)
-        | E::RefundRequested(_)
-        | E::RefundProcessed(_)
-        | E::RefundFailed(_) => None,
+        A::Order(O::OrderPlaced(placed)) => Some(placed.order_id),
+        A::Order(O::OrderCancelled(cancelled)) => Some(cancelled.order_id),
+        A::Order(O::OrderExpired(expired)) => Some(expired.order_id),
+        A::Order(O::CheckoutStarted(started)) => Some(started.order_id),
+        A::Payment(PaymentEvent::PaymentCaptured(captured)) => Some(captured.order_id),
+        A::Subscription(S::TrialStarted(started)) => Some(started.order_id),
+        A::Subscription(S::SubscriptionActivated(activated)) => Some(activated.order_id),
+        A::Invoice(InvoiceEvent::InvoiceIssued(issued)) => issued.order_id,
+        A::Profile(_)
+        | A::Payment(_)
+        | A::Subscription(_)
+        | A::Invoice(_)
+        | A::Credit(_)
+        | A::Usage(_) => None,
     }
 }
 
@@ -184,7 +195,7 @@ impl Projection for Orders {
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Account(event) => order_of(event).iter().map(ToString::to_string).collect(),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -195,12 +206,12 @@ impl Projection for Orders {
     ) -> Result<Option<OrderRow>, FoldError> {
         let missing = || FoldError::missing(recorded, key);
         match &recorded.event {
-            Event::Account(E::OrderPlaced(placed)) => {
+            Event::Account(A::Order(O::OrderPlaced(placed))) => {
                 let account_id = recorded.account().ok_or_else(missing)?;
                 Ok(Some(OrderRow::placed(placed, account_id, recorded)))
             }
             Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Ok(row),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as E, PaymentCaptured},
+    event::{AccountEvent as A, InvoiceEvent, PaymentCaptured, PaymentEvent as P},
     ids::{AccountId, InvoiceId, OrderId, PaymentId},
     money::MoneyError,
 };
@@ -81,13 +81,14 @@ impl PaymentRow {
         }
     }
 
-    fn after(mut self, event: &E, recorded: &Recorded) -> Result<Self, MoneyError> {
+    fn after(mut self, event: &A, recorded: &Recorded) -> Result<Self, MoneyError> {
         match event {
-            E::InvoicePaid(paid) => self.invoice_id = Some(paid.invoice_id),
-            E::RefundRequested(requested) => {
+            A::Invoice(InvoiceEvent::InvoicePaid(paid)) => self.invoice_id = Some(paid.invoice_id),
+            A::Payment(P::PaymentCaptured(_) | P::RefundFailed(_)) => return Ok(self),
+            A::Payment(P::RefundRequested(requested)) => {
                 self.refund_reserved = self.refund_reserved.plus(requested.amount)?;
             }
-            E::RefundProcessed(processed) => {
+            A::Payment(P::RefundProcessed(processed)) => {
                 self.refunded = self.refunded.plus(processed.amount)?;
                 self.status = if self.refunded == self.amount {
                     PaymentStatus::Refunded
@@ -95,53 +96,31 @@ impl PaymentRow {
                     PaymentStatus::PartiallyRefunded
                 };
             }
-            E::AccountOpened(_)
-            | E::BillingDetailsRevised(_)
-            | E::OrderPlaced(_)
-            | E::OrderCancelled(_)
-            | E::CheckoutStarted(_)
-            | E::PaymentCaptured(_)
-            | E::SubscriptionActivated(_)
-            | E::PlanChanged(_)
-            | E::CancellationScheduled(_)
-            | E::SubscriptionResumed(_)
-            | E::SubscriptionRenewed(_)
-            | E::SubscriptionEnded(_)
-            | E::LimitsCustomised(_)
-            | E::InvoiceIssued(_)
-            | E::CreditNoteIssued(_)
-            | E::CreditGranted(_)
-            | E::CreditApplied(_)
-            | E::RefundFailed(_) => return Ok(self),
+            A::Profile(_)
+            | A::Order(_)
+            | A::Subscription(_)
+            | A::Invoice(_)
+            | A::Credit(_)
+            | A::Usage(_) => return Ok(self),
         }
         Ok(Self { position: recorded.position, ..self })
     }
 }
 
 /// The payment whose row an event changes. A failed refund changes none: it stays reserved.
-fn payment_of(event: &E) -> Option<PaymentId> {
+fn payment_of(event: &A) -> Option<PaymentId> {
     match event {
-        E::PaymentCaptured(captured) => Some(captured.payment_id),
-        E::InvoicePaid(paid) => paid.payment_id,
-        E::RefundRequested(requested) => Some(requested.payment_id),
-        E::RefundProcessed(processed) => Some(processed.payment_id),
-        E::AccountOpened(_)
-        | E::BillingDetailsRevised(_)
-        | E::OrderPlaced(_)
-        | E::OrderCancelled(_)
-        | E::CheckoutStarted(_)
-        | E::SubscriptionActivated(_)
-        | E::PlanChanged(_)
-        | E::CancellationScheduled(_)
-        | E::SubscriptionResumed(_)
-        | E::SubscriptionRenewed(_)
-        | E::SubscriptionEnded(_)
-        | E::LimitsCustomised(_)
-        | E::InvoiceIssued(_)
-        | E::CreditNoteIssued(_)
-        | E::CreditGranted(_)
-        | E::CreditApplied(_)
-        | E::RefundFailed(_) => None,
+        A::Payment(P::PaymentCaptured(captured)) => Some(captured.payment_id),
+        A::Payment(P::RefundRequested(requested)) => Some(requested.payment_id),
+        A::Payment(P::RefundProcessed(processed)) => Some(processed.payment_id),
+        A::Payment(P::RefundFailed(_)) => None,
+        A::Invoice(InvoiceEvent::InvoicePaid(paid)) => paid.payment_id,
+        A::Profile(_)
+        | A::Order(_)
+        | A::Subscription(_)
+        | A::Invoice(_)
+        | A::Credit(_)
+        | A::Usage(_) => None,
     }
 }
 
@@ -158,7 +137,7 @@ impl Projection for Payments {
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {
             Event::Account(event) => payment_of(event).iter().map(ToString::to_string).collect(),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -169,12 +148,12 @@ impl Projection for Payments {
     ) -> Result<Option<PaymentRow>, FoldError> {
         let missing = || FoldError::missing(recorded, key);
         match &recorded.event {
-            Event::Account(E::PaymentCaptured(captured)) => {
+            Event::Account(A::Payment(P::PaymentCaptured(captured))) => {
                 let account_id = recorded.account().ok_or_else(missing)?;
                 Ok(Some(PaymentRow::captured(captured, account_id, recorded)))
             }
             Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded)?)),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+            Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Ok(row),
         }
     }
 }

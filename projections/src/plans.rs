@@ -68,7 +68,12 @@ impl Projection for Plans {
             Event::Plan(PlanEvent::PlanPublished(published)) => vec![published.plan_id.to_string()],
             Event::Plan(PlanEvent::PlanRevised(revised)) => vec![revised.plan_id.to_string()],
             Event::Plan(PlanEvent::PlanRetired(retired)) => vec![retired.plan_id.to_string()],
-            Event::Account(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
+            // A revision's limits reach subscriptions; the plan says what it said.
+            Event::Plan(PlanEvent::PlanLimitsReapplied(_))
+            | Event::Account(_)
+            | Event::Coupon(_)
+            | Event::Access(_)
+            | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -93,7 +98,11 @@ impl Projection for Plans {
             Event::Plan(PlanEvent::PlanRetired(_)) => {
                 Some(PlanRow { position, retired: true, ..existing(row)? })
             }
-            Event::Account(_) | Event::Access(_) | Event::Book(_) => row,
+            Event::Plan(PlanEvent::PlanLimitsReapplied(_))
+            | Event::Account(_)
+            | Event::Coupon(_)
+            | Event::Access(_)
+            | Event::Book(_) => row,
         })
     }
 }

@@ -6,7 +6,7 @@
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as E, RefundRequested},
+    event::{AccountEvent as A, PaymentEvent as P, RefundRequested},
     ids::{AccountId, PaymentId, RefundId},
     refund_policy::Verdict,
 };
@@ -80,66 +80,36 @@ impl RefundRow {
         }
     }
 
-    fn after(mut self, event: &E, recorded: &Recorded) -> Self {
+    fn after(mut self, event: &P, recorded: &Recorded) -> Self {
         match event {
-            E::RefundProcessed(processed) => {
+            P::RefundProcessed(processed) => {
                 self.status = RefundStatus::Processed;
                 self.processor_refund_id = Some(processed.processor_refund_id.clone());
                 self.failure = None;
             }
-            E::RefundFailed(failed) => {
+            P::RefundFailed(failed) => {
                 self.status = RefundStatus::Failed;
                 self.failure = Some(failed.reason.clone());
             }
-            E::AccountOpened(_)
-            | E::BillingDetailsRevised(_)
-            | E::OrderPlaced(_)
-            | E::OrderCancelled(_)
-            | E::CheckoutStarted(_)
-            | E::PaymentCaptured(_)
-            | E::SubscriptionActivated(_)
-            | E::PlanChanged(_)
-            | E::CancellationScheduled(_)
-            | E::SubscriptionResumed(_)
-            | E::SubscriptionRenewed(_)
-            | E::SubscriptionEnded(_)
-            | E::LimitsCustomised(_)
-            | E::InvoiceIssued(_)
-            | E::InvoicePaid(_)
-            | E::CreditNoteIssued(_)
-            | E::CreditGranted(_)
-            | E::CreditApplied(_)
-            | E::RefundRequested(_) => return self,
+            P::PaymentCaptured(_) | P::RefundRequested(_) => return self,
         }
         Self { position: recorded.position, settled_at: Some(recorded.effective_at), ..self }
     }
 }
 
 /// The refund whose row an event changes.
-fn refund_of(event: &E) -> Option<RefundId> {
+fn refund_of(event: &P) -> Option<RefundId> {
     match event {
-        E::RefundRequested(requested) => Some(requested.refund_id),
-        E::RefundProcessed(processed) => Some(processed.refund_id),
-        E::RefundFailed(failed) => Some(failed.refund_id),
-        E::AccountOpened(_)
-        | E::BillingDetailsRevised(_)
-        | E::OrderPlaced(_)
-        | E::OrderCancelled(_)
-        | E::CheckoutStarted(_)
-        | E::PaymentCaptured(_)
-        | E::SubscriptionActivated(_)
-        | E::PlanChanged(_)
-        | E::CancellationScheduled(_)
-        | E::SubscriptionResumed(_)
-        | E::SubscriptionRenewed(_)
-        | E::SubscriptionEnded(_)
-        | E::LimitsCustomised(_)
-        | E::InvoiceIssued(_)
-        | E::InvoicePaid(_)
-        | E::CreditNoteIssued(_)
-        | E::CreditGranted(_)
-        | E::CreditApplied(_) => None,
+        P::RefundRequested(requested) => Some(requested.refund_id),
+        P::RefundProcessed(processed) => Some(processed.refund_id),
+        P::RefundFailed(failed) => Some(failed.refund_id),
+        P::PaymentCaptured(_) => None,
     }
+}
+
+/// The event, where it is about money that came or went.
+fn payment(recorded: &Recorded) -> Option<&P> {
+    if let Event::Account(A::Payment(event)) = &recorded.event { Some(event) } else { None }
 }
 
 /// The projection of every refund.
@@ -153,10 +123,7 @@ impl Projection for Refunds {
     const TABLE: &'static str = include_str!("../../migrations/projections/refunds.sql");
 
     fn keys(recorded: &Recorded) -> Vec<String> {
-        match &recorded.event {
-            Event::Account(event) => refund_of(event).iter().map(ToString::to_string).collect(),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
-        }
+        payment(recorded).and_then(refund_of).iter().map(ToString::to_string).collect()
     }
 
     fn fold(
@@ -165,13 +132,13 @@ impl Projection for Refunds {
         recorded: &Recorded,
     ) -> Result<Option<RefundRow>, FoldError> {
         let missing = || FoldError::missing(recorded, key);
-        match &recorded.event {
-            Event::Account(E::RefundRequested(requested)) => {
+        match payment(recorded) {
+            Some(P::RefundRequested(requested)) => {
                 let account_id = recorded.account().ok_or_else(missing)?;
                 Ok(Some(RefundRow::requested(requested, account_id, recorded)))
             }
-            Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+            Some(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
+            None => Ok(row),
         }
     }
 }

@@ -6,7 +6,11 @@
 
 use daybook_events::{
     Event, Recorded, Timestamp,
-    event::{AccountEvent as E, EndReason, HeldPlan, SubscriptionActivated},
+    coupon::HeldDiscount,
+    event::{
+        AccountEvent as A, EndReason, HeldPlan, PlanChangeScheduled, SubscriptionActivated,
+        SubscriptionEvent as E, TrialStarted,
+    },
     ids::{AccountId, SubscriptionId},
     period::{Anchor, Span},
 };
@@ -18,9 +22,15 @@ use crate::projection::{FoldError, Projection};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionStatus {
+    /// In its free days.
+    Trialing,
     /// Running, and will renew.
     Active,
-    /// Running, and will end with its period.
+    /// Running, with an overdue invoice.
+    PastDue,
+    /// Stopped until an overdue invoice is paid.
+    Suspended,
+    /// Running, paid or free, and will end with its period.
     Cancelling,
     /// Over.
     Ended,
@@ -38,14 +48,22 @@ pub struct SubscriptionRow {
     pub subscription_id: SubscriptionId,
     /// What it gives, with the limits in force.
     pub plan: HeldPlan,
-    /// Where its periods hang.
-    pub anchor: Anchor,
+    /// Where its periods hang; `null` in its free days.
+    pub anchor: Option<Anchor>,
     /// The current period's number, counted from 0 at the anchor.
     pub period_index: u32,
-    /// The current period, half-open.
+    /// The current period, or the free days, half-open.
     pub period: Span,
     /// Where it stands.
     pub status: SubscriptionStatus,
+    /// Where it stands, or stood when it ended, whatever is scheduled.
+    pub standing: SubscriptionStatus,
+    /// The plan change that happens when its period ends; `null` where none is scheduled.
+    pub scheduled_change: Option<PlanChangeScheduled>,
+    /// The coupon's discount that later periods have; `null` without one.
+    pub discount: Option<HeldDiscount>,
+    /// The end of its free days; `null` where it never had any.
+    pub trial_ends_at: Option<Timestamp>,
     /// The instant at which a scheduled cancellation takes effect; `null` where none is scheduled.
     pub cancel_at: Option<Timestamp>,
     /// The instant since which it is over; `null` while it runs.
@@ -69,10 +87,14 @@ impl SubscriptionRow {
             account_id,
             subscription_id: activated.subscription_id,
             plan: activated.plan.clone(),
-            anchor: activated.anchor,
+            anchor: Some(activated.anchor),
             period_index: 0,
             period: activated.period,
             status: SubscriptionStatus::Active,
+            standing: SubscriptionStatus::Active,
+            scheduled_change: None,
+            discount: activated.discount.clone(),
+            trial_ends_at: None,
             cancel_at: None,
             ended_at: None,
             end_reason: None,
@@ -81,29 +103,64 @@ impl SubscriptionRow {
         }
     }
 
+    fn in_trial(started: &TrialStarted, account_id: AccountId, recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            account_id,
+            subscription_id: started.subscription_id,
+            plan: started.plan.clone(),
+            anchor: None,
+            period_index: 0,
+            period: started.period,
+            status: SubscriptionStatus::Trialing,
+            standing: SubscriptionStatus::Trialing,
+            scheduled_change: None,
+            discount: started.discount.clone(),
+            trial_ends_at: Some(started.period.end),
+            cancel_at: None,
+            ended_at: None,
+            end_reason: None,
+            started_at: started.period.start,
+            limits_customised: false,
+        }
+    }
+
+    /// The row once the free days are over.
+    fn after_trial(self, activated: &SubscriptionActivated, recorded: &Recorded) -> Self {
+        let account_id = self.account_id;
+        Self {
+            started_at: self.started_at,
+            trial_ends_at: self.trial_ends_at,
+            ..Self::activated(activated, account_id, recorded)
+        }
+    }
+
     fn after(mut self, event: &E, recorded: &Recorded) -> Self {
         match event {
+            E::TrialStarted(_) | E::SubscriptionActivated(_) => {}
             E::PlanChanged(changed) => {
                 self.plan = changed.to.clone();
-                self.anchor = changed.anchor;
+                self.anchor = self.anchor.map(|_| changed.anchor);
                 self.period_index = changed.period_index;
                 self.period = changed.period;
+                self.scheduled_change = None;
                 self.limits_customised = false;
             }
-            E::CancellationScheduled(scheduled) => {
-                self.status = SubscriptionStatus::Cancelling;
-                self.cancel_at = Some(scheduled.takes_effect_at);
-            }
+            E::PlanChangeScheduled(scheduled) => self.scheduled_change = Some(scheduled.clone()),
+            E::PlanChangeWithdrawn(_) => self.scheduled_change = None,
+            E::CancellationScheduled(scheduled) => self.cancel_at = Some(scheduled.takes_effect_at),
             E::SubscriptionResumed(_) => {
-                self.status = SubscriptionStatus::Active;
                 (self.cancel_at, self.ended_at, self.end_reason) = (None, None, None);
             }
             E::SubscriptionRenewed(renewed) => {
                 self.period_index = renewed.period_index;
                 self.period = renewed.period;
+                self.discount = renewed.discount.clone();
             }
+            E::FellPastDue(_) => self.standing = SubscriptionStatus::PastDue,
+            E::SubscriptionSuspended(_) => self.standing = SubscriptionStatus::Suspended,
+            E::SubscriptionRecovered(_) => self.standing = SubscriptionStatus::Active,
             E::SubscriptionEnded(ended) => {
-                self.status = SubscriptionStatus::Ended;
                 self.cancel_at = None;
                 self.ended_at = Some(ended.at);
                 self.end_reason = Some(ended.reason);
@@ -112,51 +169,50 @@ impl SubscriptionRow {
                 self.plan.limits = customised.limits.clone();
                 self.limits_customised = true;
             }
-            E::AccountOpened(_)
-            | E::BillingDetailsRevised(_)
-            | E::OrderPlaced(_)
-            | E::OrderCancelled(_)
-            | E::CheckoutStarted(_)
-            | E::PaymentCaptured(_)
-            | E::SubscriptionActivated(_)
-            | E::InvoiceIssued(_)
-            | E::InvoicePaid(_)
-            | E::CreditNoteIssued(_)
-            | E::CreditGranted(_)
-            | E::CreditApplied(_)
-            | E::RefundRequested(_)
-            | E::RefundProcessed(_)
-            | E::RefundFailed(_) => return self,
+            E::LimitsReapplied(reapplied) => {
+                self.plan.limits = reapplied.limits.clone();
+                self.limits_customised = false;
+            }
         }
-        Self { position: recorded.position, ..self }
+        Self { position: recorded.position, status: self.reckoned_status(), ..self }
+    }
+
+    fn reckoned_status(&self) -> SubscriptionStatus {
+        let runs =
+            matches!(self.standing, SubscriptionStatus::Trialing | SubscriptionStatus::Active);
+        if self.ended_at.is_some() {
+            SubscriptionStatus::Ended
+        } else if self.cancel_at.is_some() && runs {
+            SubscriptionStatus::Cancelling
+        } else {
+            self.standing
+        }
     }
 }
 
 /// The subscription whose row an event changes.
-fn subscription_of(event: &E) -> Option<SubscriptionId> {
+fn subscription_of(event: &E) -> SubscriptionId {
     match event {
-        E::SubscriptionActivated(activated) => Some(activated.subscription_id),
-        E::PlanChanged(changed) => Some(changed.subscription_id),
-        E::CancellationScheduled(scheduled) => Some(scheduled.subscription_id),
-        E::SubscriptionResumed(resumed) => Some(resumed.subscription_id),
-        E::SubscriptionRenewed(renewed) => Some(renewed.subscription_id),
-        E::SubscriptionEnded(ended) => Some(ended.subscription_id),
-        E::LimitsCustomised(customised) => Some(customised.subscription_id),
-        E::AccountOpened(_)
-        | E::BillingDetailsRevised(_)
-        | E::OrderPlaced(_)
-        | E::OrderCancelled(_)
-        | E::CheckoutStarted(_)
-        | E::PaymentCaptured(_)
-        | E::InvoiceIssued(_)
-        | E::InvoicePaid(_)
-        | E::CreditNoteIssued(_)
-        | E::CreditGranted(_)
-        | E::CreditApplied(_)
-        | E::RefundRequested(_)
-        | E::RefundProcessed(_)
-        | E::RefundFailed(_) => None,
+        E::TrialStarted(started) => started.subscription_id,
+        E::SubscriptionActivated(activated) => activated.subscription_id,
+        E::PlanChanged(changed) => changed.subscription_id,
+        E::PlanChangeScheduled(scheduled) => scheduled.subscription_id,
+        E::PlanChangeWithdrawn(withdrawn) => withdrawn.subscription_id,
+        E::CancellationScheduled(scheduled) => scheduled.subscription_id,
+        E::SubscriptionResumed(resumed) => resumed.subscription_id,
+        E::SubscriptionRenewed(renewed) => renewed.subscription_id,
+        E::FellPastDue(overdue) => overdue.subscription_id,
+        E::SubscriptionSuspended(suspended) => suspended.subscription_id,
+        E::SubscriptionRecovered(recovered) => recovered.subscription_id,
+        E::SubscriptionEnded(ended) => ended.subscription_id,
+        E::LimitsCustomised(customised) => customised.subscription_id,
+        E::LimitsReapplied(reapplied) => reapplied.subscription_id,
     }
+}
+
+/// The event, where it is about a subscription.
+fn subscription(recorded: &Recorded) -> Option<&E> {
+    if let Event::Account(A::Subscription(event)) = &recorded.event { Some(event) } else { None }
 }
 
 /// The projection of every subscription.
@@ -170,12 +226,7 @@ impl Projection for Subscriptions {
     const TABLE: &'static str = include_str!("../../migrations/projections/subscriptions.sql");
 
     fn keys(recorded: &Recorded) -> Vec<String> {
-        match &recorded.event {
-            Event::Account(event) => {
-                subscription_of(event).iter().map(ToString::to_string).collect()
-            }
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
-        }
+        subscription(recorded).map(subscription_of).iter().map(ToString::to_string).collect()
     }
 
     fn fold(
@@ -184,13 +235,19 @@ impl Projection for Subscriptions {
         recorded: &Recorded,
     ) -> Result<Option<SubscriptionRow>, FoldError> {
         let missing = || FoldError::missing(recorded, key);
-        match &recorded.event {
-            Event::Account(E::SubscriptionActivated(activated)) => {
-                let account_id = recorded.account().ok_or_else(missing)?;
-                Ok(Some(SubscriptionRow::activated(activated, account_id, recorded)))
+        let account = || recorded.account().ok_or_else(missing);
+        match (subscription(recorded), row) {
+            (Some(E::TrialStarted(started)), _) => {
+                Ok(Some(SubscriptionRow::in_trial(started, account()?, recorded)))
             }
-            Event::Account(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
-            Event::Plan(_) | Event::Access(_) | Event::Book(_) => Ok(row),
+            (Some(E::SubscriptionActivated(activated)), Some(row)) => {
+                Ok(Some(row.after_trial(activated, recorded)))
+            }
+            (Some(E::SubscriptionActivated(activated)), None) => {
+                Ok(Some(SubscriptionRow::activated(activated, account()?, recorded)))
+            }
+            (Some(event), row) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
+            (None, row) => Ok(row),
         }
     }
 }
