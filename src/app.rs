@@ -8,9 +8,9 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use daybook_events::{
-    Currency, Origin,
+    Currency, Event, Origin, Recorded, Rejection,
     commands::{Command, OpenBook},
-    event::{BookKind, BookOpened},
+    event::{AccountEvent, BookKind, BookOpened, ProfileEvent},
     ids::AccountId,
     personal::Party,
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
@@ -69,6 +69,10 @@ pub struct App {
     written: Mutex<HashMap<AccountId, i64>>,
 }
 
+fn is_parking(recorded: &Recorded) -> bool {
+    matches!(&recorded.event, Event::Account(AccountEvent::Profile(ProfileEvent::AccountParked(_))))
+}
+
 impl App {
     /// Opens a ledger: opens its book where that has not happened, prepares the projections and
     /// lets them follow.
@@ -116,6 +120,10 @@ impl App {
         let receipt = self.ledger.submit(request).await?;
         if let Some(account) = account {
             self.remember(account, receipt.position());
+        }
+        // The rules could not do what was asked and parked the account: its caller has to know.
+        if receipt.events.iter().any(|recorded| is_parking(recorded)) {
+            return Err(Rejection::AccountParked.into());
         }
         Ok(receipt)
     }

@@ -58,6 +58,8 @@ struct Entry {
     #[serde(default)]
     limits: BTreeMap<String, Limit>,
     #[serde(default)]
+    trial_days: u32,
+    #[serde(default)]
     features: BTreeMap<String, serde_json::Value>,
 }
 
@@ -112,6 +114,7 @@ fn plan(entry: Entry) -> Result<(String, PlanTerms), PlanFileError> {
         description: entry.description,
         custom_price: prices.is_empty(),
         prices,
+        trial_days: entry.trial_days,
         limits: limits.collect(),
         features: entry.features,
         hidden: entry.hidden,

@@ -7,7 +7,7 @@ use daybook_events::{
         CancelSubscription, ChangePlan, ConfirmPayment, OpenAccount, PlaceOrder, RecordRefund,
         RequestRefund, ResumeSubscription, ReviseBillingDetails, SettleDue, StartCheckout,
     },
-    event::{AccountEvent, Event},
+    event::{AccountEvent, Event, OrderEvent, PaymentEvent, SubscriptionEvent},
     ids::{AccountId, OrderId},
     period::Cycle,
     personal::{Party, Personal},
@@ -192,10 +192,13 @@ impl Customer {
         let account_id = self.account_id;
         let sold_yearly = self.plan != "free";
         let cycle = if sold_yearly { self.cycle } else { Cycle::Monthly };
-        let command = PlaceOrder { account_id, plan: self.plan.to_owned(), cycle, coupon: None };
+        let command =
+            PlaceOrder { account_id, plan: self.plan.to_owned(), cycle, price: None, coupon: None };
         let Some(receipt) = desk.ask(command).await? else { return Ok(Vec::new()) };
         let order = receipt.events.iter().find_map(|recorded| match &recorded.event {
-            Event::Account(AccountEvent::OrderPlaced(placed)) => Some(placed.clone()),
+            Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(placed))) => {
+                Some(placed.clone())
+            }
             _ => None,
         });
         match order {
@@ -251,7 +254,12 @@ impl Customer {
             ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount: None };
         let Some(receipt) = desk.ask(command).await? else { return Ok(Vec::new()) };
         let begins = receipt.events.iter().any(|recorded| {
-            matches!(&recorded.event, Event::Account(AccountEvent::SubscriptionActivated(_)))
+            matches!(
+                &recorded.event,
+                Event::Account(AccountEvent::Subscription(
+                    SubscriptionEvent::SubscriptionActivated(_)
+                ))
+            )
         });
         if begins { self.plans(at, desk).await } else { Ok(Vec::new()) }
     }
@@ -293,7 +301,7 @@ impl Customer {
     ) -> Result<Next, HistoryError> {
         let account_id = self.account_id;
         // Another command may have settled what was due before; the state says what is open now.
-        desk.ask(SettleDue { account_id }).await?;
+        desk.ask(SettleDue { account_id, until: None }).await?;
         let state = desk
             .look(account_id, move |world| {
                 let account = world.account(account_id)?;
@@ -339,11 +347,20 @@ impl Customer {
         let target =
             rung.and_then(|rung| rung.checked_add_signed(rungs)).and_then(|r| LADDER.get(r));
         let Some(plan) = target else { return Ok(Vec::new()) };
-        let command = ChangePlan { account_id, plan: Some((*plan).to_owned()), cycle: None };
+        let command = ChangePlan {
+            account_id,
+            plan: Some((*plan).to_owned()),
+            cycle: None,
+            price: None,
+            at_period_end: false,
+            preview: None,
+        };
         let Some(receipt) = desk.ask(command).await? else { return Ok(Vec::new()) };
         self.plan = plan;
         let order = receipt.events.iter().find_map(|recorded| match &recorded.event {
-            Event::Account(AccountEvent::OrderPlaced(placed)) => Some(placed.order_id),
+            Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(placed))) => {
+                Some(placed.order_id)
+            }
             _ => None,
         });
         let pays = at.plus_seconds(desk.minutes(1, 30));
@@ -378,7 +395,9 @@ impl Customer {
         };
         let Some(receipt) = desk.ask(command).await? else { return Ok(Vec::new()) };
         for recorded in &receipt.events {
-            if let Event::Account(AccountEvent::RefundRequested(requested)) = &recorded.event {
+            if let Event::Account(AccountEvent::Payment(PaymentEvent::RefundRequested(requested))) =
+                &recorded.event
+            {
                 let refund_id = requested.refund_id;
                 let outcome = desk.processor.refund(refund_id)?;
                 desk.ask(RecordRefund { account_id, refund_id, outcome }).await?;

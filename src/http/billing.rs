@@ -9,7 +9,10 @@ use daybook_events::{
         AmendSubscription, CancelSubscription, ChangePlan, ConfirmPayment, CustomiseLimits,
         PlaceOrder, ResumeSubscription, StartCheckout,
     },
-    event::{AccountEvent, CheckoutStarted, Limits, OrderPlaced},
+    event::{
+        AccountEvent, CheckoutStarted, CreditEvent, InvoiceEvent, Limits, OrderEvent, OrderPlaced,
+        PaymentEvent, SubscriptionEvent,
+    },
     ids::{AccountId, InvoiceId, OrderId, SubscriptionId},
     period::Cycle,
     store::{self, SubmitError},
@@ -102,7 +105,14 @@ pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         account_id,
         resume: (patch.cancel_at_period_end == Some(false))
             .then_some(ResumeSubscription { account_id }),
-        change: changes_plan.then_some(ChangePlan { account_id, plan: patch.plan_id, cycle }),
+        change: changes_plan.then_some(ChangePlan {
+            account_id,
+            plan: patch.plan_id,
+            cycle,
+            price: None,
+            at_period_end: false,
+            preview: None,
+        }),
         limits: patch.limits.map(|limits| CustomiseLimits { account_id, limits }),
         cancel: (patch.cancel_at_period_end == Some(true))
             .then_some(CancelSubscription { account_id, at_period_end: true }),
@@ -136,14 +146,14 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account_id = call.account()?;
     app.processor.ready()?;
     let (plan, cycle, coupon) = (body.plan_id, cycle(&body.billing_cycle)?, body.coupon_code);
-    let command = PlaceOrder { account_id, plan, cycle, coupon };
+    let command = PlaceOrder { account_id, plan, cycle, price: None, coupon };
     let receipt = app.submit(call.request(command)?).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
     let (placed, order) = order_placed(events.clone())
         .ok_or_else(|| ApiError::internal(&"an order without its event"))?;
     if order.amount.is_zero() {
         let invoice = shapes::find(events, |event| match event {
-            AccountEvent::InvoiceIssued(issued) => Some(issued.clone()),
+            AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued)) => Some(issued.clone()),
             _ => None,
         });
         let invoice = invoice.map(|(recorded, issued)| shapes::invoice(&recorded, &issued));
@@ -164,7 +174,7 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 
 fn order_placed<'e>(events: impl Iterator<Item = &'e Recorded>) -> Option<(Recorded, OrderPlaced)> {
     shapes::find(events, |event| match event {
-        AccountEvent::OrderPlaced(placed) => Some(placed.clone()),
+        AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => Some(placed.clone()),
         _ => None,
     })
 }
@@ -189,7 +199,7 @@ async fn ensure_checkout(
         Ok(receipt) => {
             let events = receipt.events.iter().map(AsRef::as_ref);
             let started = shapes::find(events, |event| match event {
-                AccountEvent::CheckoutStarted(started) => Some(started.clone()),
+                AccountEvent::Order(OrderEvent::CheckoutStarted(started)) => Some(started.clone()),
                 _ => None,
             });
             let (_, started) =
@@ -270,7 +280,7 @@ fn confirmed<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Value {
     });
     for recorded in events {
         match shapes::account_event(recorded) {
-            Some(AccountEvent::PaymentCaptured(captured)) => {
+            Some(AccountEvent::Payment(PaymentEvent::PaymentCaptured(captured))) => {
                 body["payment"] = json!({
                     "id": captured.payment_id,
                     "orderId": captured.processor_order_id,
@@ -279,7 +289,9 @@ fn confirmed<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Value {
                     "currency": captured.amount.currency(),
                 });
             }
-            Some(AccountEvent::SubscriptionActivated(activated)) => {
+            Some(AccountEvent::Subscription(SubscriptionEvent::SubscriptionActivated(
+                activated,
+            ))) => {
                 body["subscription"] = json!({
                     "id": activated.subscription_id,
                     "status": "active",
@@ -289,13 +301,15 @@ fn confirmed<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Value {
                     "currentPeriodEnd": activated.period.end,
                 });
             }
-            Some(AccountEvent::InvoiceIssued(issued)) => {
+            Some(AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued))) => {
                 body["invoice"] = shapes::invoice(recorded, issued);
             }
-            Some(AccountEvent::InvoicePaid(paid)) if body["invoice"].is_null() => {
+            Some(AccountEvent::Invoice(InvoiceEvent::InvoicePaid(paid)))
+                if body["invoice"].is_null() =>
+            {
                 body["invoice"] = json!({ "id": paid.invoice_id });
             }
-            Some(AccountEvent::CreditGranted(granted)) => {
+            Some(AccountEvent::Credit(CreditEvent::CreditGranted(granted))) => {
                 body["credit"] = json!(shapes::amount(granted.amount));
             }
             _ => {}
@@ -315,7 +329,14 @@ struct PlanChangeBody {
 impl PlanChangeBody {
     fn command(self, account_id: AccountId) -> Result<ChangePlan, ApiError> {
         let cycle = self.billing_cycle.as_deref().map(cycle).transpose()?;
-        Ok(ChangePlan { account_id, plan: Some(self.plan_id), cycle })
+        Ok(ChangePlan {
+            account_id,
+            plan: Some(self.plan_id),
+            cycle,
+            price: None,
+            at_period_end: false,
+            preview: None,
+        })
     }
 }
 
@@ -380,7 +401,9 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let mut answer = json!({});
     for recorded in &receipt.events {
         match shapes::account_event(recorded) {
-            Some(AccountEvent::CancellationScheduled(scheduled)) => {
+            Some(AccountEvent::Subscription(SubscriptionEvent::CancellationScheduled(
+                scheduled,
+            ))) => {
                 answer = json!({
                     "subscriptionId": scheduled.subscription_id,
                     "status": "cancelling",
@@ -388,7 +411,7 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
                     "effectiveAt": scheduled.takes_effect_at,
                 });
             }
-            Some(AccountEvent::SubscriptionEnded(ended)) => {
+            Some(AccountEvent::Subscription(SubscriptionEvent::SubscriptionEnded(ended))) => {
                 answer = json!({
                     "subscriptionId": ended.subscription_id,
                     "status": "ended",
@@ -411,7 +434,9 @@ pub async fn resume(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account_id = call.account()?;
     let receipt = app.submit(call.request(ResumeSubscription { account_id })?).await?;
     let resumed = shapes::find(receipt.events.iter().map(AsRef::as_ref), |event| match event {
-        AccountEvent::SubscriptionResumed(resumed) => Some(resumed.subscription_id),
+        AccountEvent::Subscription(SubscriptionEvent::SubscriptionResumed(resumed)) => {
+            Some(resumed.subscription_id)
+        }
         _ => None,
     });
     let id = resumed.map(|(_, id)| id);
@@ -445,6 +470,7 @@ pub async fn pay_invoice(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
                 purpose: order.purpose.clone(),
                 plan: order.plan.clone(),
                 amount: order.amount,
+                expires_at: order.expires_at,
             };
             Ok::<_, Rejection>((placed, order.number.clone()))
         })

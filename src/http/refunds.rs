@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daybook_events::{
     Money, Rejection,
     commands::{RecordRefund, RefundOutcome, RequestRefund},
-    event::{AccountEvent, RefundRequested, Role},
+    event::{AccountEvent, InvoiceEvent, PaymentEvent, RefundRequested, Role},
     ids::{AccountId, RefundId},
     money::MoneyError,
     store::SubmitError,
@@ -47,7 +47,9 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let receipt = app.submit(call.request_for("", command, Some(reason))?).await?;
     let requested =
         receipt.events.iter().filter_map(|recorded| match shapes::account_event(recorded)? {
-            AccountEvent::RefundRequested(requested) => Some(requested.clone()),
+            AccountEvent::Payment(PaymentEvent::RefundRequested(requested)) => {
+                Some(requested.clone())
+            }
             _ => None,
         });
     let (mut refunds, mut position) = (Vec::new(), receipt.position());
@@ -60,11 +62,11 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         .events
         .iter()
         .filter_map(|recorded| match shapes::account_event(recorded)? {
-            AccountEvent::CreditNoteIssued(note) => Some(json!({
+            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(json!({
                 "id": note.credit_note_id,
                 "number": recorded.number,
                 "invoice_id": note.invoice_id,
-                "total": note.total,
+                "total": note.totals.total,
                 "to_refund": note.to_refund,
                 "to_credit": note.to_credit,
             })),

@@ -79,6 +79,7 @@ fn closed(order: &OrderRow) -> String {
     let state = match order.status {
         OrderStatus::Paid => "This order is paid",
         OrderStatus::Cancelled => "This order was cancelled",
+        OrderStatus::Expired => "This order has expired",
         OrderStatus::Pending | OrderStatus::AwaitingPayment => "This order cannot be paid yet",
     };
     format!("<h1>{state}</h1><p>There is nothing to do here.</p>{}", details(order))
@@ -99,9 +100,10 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         let order_id = order.order_id;
         return Err(match order.status {
             OrderStatus::Paid => Rejection::OrderAlreadyPaid { order: order_id },
-            OrderStatus::Cancelled | OrderStatus::Pending | OrderStatus::AwaitingPayment => {
-                Rejection::OrderNotOpen { order: order_id }
-            }
+            OrderStatus::Cancelled
+            | OrderStatus::Expired
+            | OrderStatus::Pending
+            | OrderStatus::AwaitingPayment => Rejection::OrderNotOpen { order: order_id },
         }
         .into());
     }

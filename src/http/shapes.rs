@@ -2,7 +2,10 @@
 
 use daybook_events::{
     Event, Money, Recorded,
-    event::{AccountEvent, CheckoutStarted, HeldPlan, InvoiceIssued, OrderPlaced, PlanChanged},
+    event::{
+        AccountEvent, CheckoutStarted, CreditEvent, HeldPlan, InvoiceEvent, InvoiceIssued,
+        OrderEvent, OrderPlaced, PlanChanged, SubscriptionEvent,
+    },
 };
 use daybook_projections::subscriptions::{SubscriptionRow, SubscriptionStatus};
 use serde_json::{Value, json};
@@ -83,8 +86,8 @@ pub fn invoice(recorded: &Recorded, issued: &InvoiceIssued) -> Value {
     json!({
         "id": issued.invoice_id,
         "number": recorded.number,
-        "total": amount(issued.total),
-        "currency": issued.total.currency(),
+        "total": amount(issued.totals.total),
+        "currency": issued.totals.total.currency(),
         "lines": issued.lines.iter().map(|line| json!({
             "description": line.description,
             "amount": amount(line.amount),
@@ -98,7 +101,9 @@ pub fn invoice(recorded: &Recorded, issued: &InvoiceIssued) -> Value {
 #[must_use]
 pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Value {
     let changed = find(events.clone(), |event| match event {
-        AccountEvent::PlanChanged(changed) => Some(changed.clone()),
+        AccountEvent::Subscription(SubscriptionEvent::PlanChanged(changed)) => {
+            Some(changed.clone())
+        }
         _ => None,
     });
     let Some((_, changed)) = changed else { return json!({}) };
@@ -108,7 +113,7 @@ pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Va
         Money::sum(currency, amounts).map(amount).unwrap_or_default()
     };
     let invoice = find(events.clone(), |event| match event {
-        AccountEvent::InvoiceIssued(issued) => Some(issued.clone()),
+        AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued)) => Some(issued.clone()),
         _ => None,
     });
     let PlanChanged { subscription_id, from, to, at, period, .. } = &changed;
@@ -122,19 +127,19 @@ pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Va
         "currentPeriodEnd": period.end,
         "currency": currency,
         "credit": sum(&|event| match event {
-            AccountEvent::CreditNoteIssued(note) => Some(note.total),
+            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(note.totals.total),
             _ => None,
         }),
         "charge": sum(&|event| match event {
-            AccountEvent::InvoiceIssued(issued) => Some(issued.total),
+            AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued)) => Some(issued.totals.total),
             _ => None,
         }),
         "creditApplied": sum(&|event| match event {
-            AccountEvent::CreditApplied(applied) => Some(applied.amount),
+            AccountEvent::Credit(CreditEvent::CreditApplied(applied)) => Some(applied.amount),
             _ => None,
         }),
         "amountDue": sum(&|event| match event {
-            AccountEvent::OrderPlaced(placed) => Some(placed.amount),
+            AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => Some(placed.amount),
             _ => None,
         }),
         "invoice": invoice.map(|(recorded, issued)| self::invoice(&recorded, &issued)),
@@ -146,7 +151,7 @@ pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Va
 pub fn account_event(recorded: &Recorded) -> Option<&AccountEvent> {
     match &recorded.event {
         Event::Account(event) => Some(event),
-        Event::Plan(_) | Event::Access(_) | Event::Book(_) => None,
+        Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => None,
     }
 }
 

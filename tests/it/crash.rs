@@ -20,7 +20,7 @@ use daybook::{
 };
 use daybook_events::{
     Recorded,
-    event::{AccessEvent, AccountEvent, Event},
+    event::{AccessEvent, AccountEvent, Event, ProfileEvent},
     store::{self, Ledger, Options},
     testing,
 };
@@ -95,7 +95,9 @@ fn names(log: &[Recorded]) -> HashMap<&str, (usize, i64)> {
     let mut names = HashMap::new();
     for recorded in log {
         let name = match &recorded.event {
-            Event::Account(AccountEvent::AccountOpened(opened)) => &opened.billing.0.name,
+            Event::Account(AccountEvent::Profile(ProfileEvent::AccountOpened(opened))) => {
+                &opened.billing.0.name
+            }
             Event::Access(AccessEvent::KeyIssued(issued)) => &issued.label,
             _ => continue,
         };

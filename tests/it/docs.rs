@@ -217,7 +217,8 @@ fn sections() -> BTreeMap<String, String> {
 #[test]
 fn every_type_of_event_has_its_section_and_its_example() {
     let documented: BTreeSet<_> = sections().into_keys().collect();
-    let types: BTreeSet<_> = Event::types().map(|(type_name, _)| type_name.to_owned()).collect();
+    let types: BTreeSet<_> =
+        Event::types().into_iter().map(|(type_name, _)| type_name.to_owned()).collect();
     assert_eq!(documented, types);
     let sections = sections();
     for (type_name, version) in Event::types() {

@@ -14,8 +14,8 @@ use daybook_events::{
         RequestRefund, ReviseBillingDetails, RevisePlan, RevokeKey,
     },
     event::{
-        AccessEvent, AccountEvent, BookKind, BookOpened, CreditReason, CreditSource, OrderPurpose,
-        Role,
+        AccessEvent, AccountEvent, BookKind, BookOpened, CreditEvent, CreditReason, CreditSource,
+        InvoiceEvent, OrderEvent, OrderPurpose, Role,
     },
     merkle::hex,
     personal::{Party, Personal},
@@ -91,26 +91,34 @@ fn add_missing() {
 /// The name of the golden file of an event: variants whose shapes differ have one each.
 fn name(event: &Event) -> String {
     let variant = match event {
-        Event::Account(AccountEvent::OrderPlaced(placed)) => match placed.purpose {
-            OrderPurpose::Subscribe => "",
-            OrderPurpose::PayInvoice { .. } => ".pay_invoice",
-        },
-        Event::Account(AccountEvent::InvoiceIssued(issued)) => {
+        Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(placed))) => {
+            match placed.purpose {
+                OrderPurpose::Subscribe => "",
+                OrderPurpose::PayInvoice { .. } => ".pay_invoice",
+            }
+        }
+        Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued))) => {
             let prorated = issued.lines.iter().any(|line| line.proration.is_some());
             if prorated { ".proration" } else { "" }
         }
-        Event::Account(AccountEvent::CreditNoteIssued(note)) => match note.reason {
-            CreditReason::PlanChange => "",
-            CreditReason::Refund => ".refund",
-        },
-        Event::Account(AccountEvent::CreditGranted(granted)) => match granted.source {
-            CreditSource::CreditNote { .. } => "",
-            CreditSource::Overpayment { .. } => ".overpayment",
-        },
-        Event::Account(AccountEvent::InvoicePaid(paid)) => match paid.payment_id {
-            Some(_) => "",
-            None => ".by_credit",
-        },
+        Event::Account(AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note))) => {
+            match note.reason {
+                CreditReason::PlanChange => "",
+                CreditReason::Refund => ".refund",
+            }
+        }
+        Event::Account(AccountEvent::Credit(CreditEvent::CreditGranted(granted))) => {
+            match granted.source {
+                CreditSource::CreditNote { .. } => "",
+                CreditSource::Overpayment { .. } => ".overpayment",
+            }
+        }
+        Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoicePaid(paid))) => {
+            match paid.payment_id {
+                Some(_) => "",
+                None => ".by_credit",
+            }
+        }
         _ => "",
     };
     format!("{}.v{}{variant}.json", event.type_name(), event.schema_version())

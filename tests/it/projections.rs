@@ -75,7 +75,7 @@ async fn rich() -> TestApp {
     test.at("2026-06-02T00:00:00Z");
     for customer in &customers[..3] {
         let account_id = customer.account_id.parse().unwrap();
-        test.submit(SettleDue { account_id }).await.unwrap();
+        test.submit(SettleDue { account_id, until: None }).await.unwrap();
     }
     let receipt = test.submit(testing::issue_key(Role::Auditor)).await.unwrap();
     let Event::Access(AccessEvent::KeyIssued(issued)) = &receipt.events[0].event else {

@@ -31,6 +31,7 @@ use super::{
 use crate::{
     envelope::{Recorded, StreamId},
     ids::AccountId,
+    time::Timestamp,
     world::World,
 };
 
@@ -109,6 +110,11 @@ impl Appender {
             announce,
             followers: Vec::new(),
         })
+    }
+
+    /// The ledger's present instant.
+    pub(super) fn instant(&self) -> Timestamp {
+        self.options.clock.instant(&self.world)
     }
 
     /// Works until the last handle is gone.
@@ -204,7 +210,7 @@ impl Appender {
         self.hold(accounts.collect()).await?;
         let head = self.lock().await?;
         let used = self.used_keys(batch).await?;
-        let clock = self.options.clock.now();
+        let clock = self.instant();
         let now = head.recorded_at.map_or(clock, |last| clock.max(last.plus_micros(1)));
         let mut decided = decide(&self.world, head.position, now, batch, &used);
         let (rows, frontier) = append::hashed(decided.events.iter().map(AsRef::as_ref), &head);

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use crate::time::Timestamp;
+use crate::{time::Timestamp, world::World};
 
 /// Where the appender takes the instant of a batch from.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,13 @@ impl Clock {
             Self::System => {}
             Self::Manual(micros) => micros.store(instant.micros(), Ordering::SeqCst),
         }
+    }
+
+    /// The present instant of a ledger: where its own clock stands, once a sandbox ledger's has
+    /// been advanced, else what this clock says.
+    #[must_use]
+    pub fn instant(&self, world: &World) -> Timestamp {
+        world.book.clock.unwrap_or_else(|| self.now())
     }
 
     /// The present instant.

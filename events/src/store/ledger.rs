@@ -13,7 +13,7 @@ use super::{
     migrate, read,
     request::{Batch, Options, Receipt, Request, SubmitError},
 };
-use crate::{draft::Draft, envelope::Recorded, world::World};
+use crate::{draft::Draft, envelope::Recorded, time::Timestamp, world::World};
 
 /// A running ledger. Cheap to clone; the appender stops when the last handle is gone.
 #[derive(Debug, Clone)]
@@ -35,18 +35,19 @@ impl Ledger {
             return Err(StoreError::NotMigrated);
         }
         let head = read::head(&pool).await?;
-        let now = options.clock.now();
-        if let Some(last) = head.recorded_at
-            && !options.accept_clock
-            && last.plus_days(366) < now
-        {
-            return Err(StoreError::ClockAhead { now, last });
-        }
         let clock = options.clock.clone();
         let connect: PgConnectOptions = pool.connect_options().as_ref().clone();
         let (jobs, queue) = mpsc::channel(options.queue);
         let (announce, position) = watch::channel(head.position);
+        let accept_clock = options.accept_clock;
         let appender = Appender::start(connect, options, announce).await?;
+        let now = appender.instant();
+        if let Some(last) = head.recorded_at
+            && !accept_clock
+            && last.plus_days(366) < now
+        {
+            return Err(StoreError::ClockAhead { now, last });
+        }
         tokio::spawn(appender.run(queue));
         Ok(Self { jobs, pool, position, clock })
     }
@@ -112,12 +113,23 @@ impl Ledger {
         let clock = self.clock.clone();
         self.look(account, move |world| {
             let position = 0;
-            let now = clock.now();
+            let newest = account.and_then(|id| world.account(id)).map(|it| it.effective_at);
+            let clock = clock.instant(world);
+            let now = newest.map_or(clock, |newest| clock.max(newest));
             let mut draft = Draft::new(world.clone(), position, now, request.seed, request.origin);
             request.command.decide(&mut draft)?;
             Ok(draft.finish().0)
         })
         .await?
+    }
+
+    /// The ledger's present instant.
+    ///
+    /// # Errors
+    /// The failure of the machinery.
+    pub async fn now(&self) -> Result<Timestamp, SubmitError> {
+        let clock = self.clock.clone();
+        self.look(None, move |world| clock.instant(world)).await
     }
 
     /// Looks at the newest state, with an account in it where one is named and exists.

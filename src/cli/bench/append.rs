@@ -142,7 +142,13 @@ async fn call(
 
 /// The command that is measured: one event, which one projection folds into a row.
 fn order(account_id: AccountId) -> PlaceOrder {
-    PlaceOrder { account_id, plan: "bench".to_owned(), cycle: Cycle::Monthly, coupon: None }
+    PlaceOrder {
+        account_id,
+        plan: "bench".to_owned(),
+        cycle: Cycle::Monthly,
+        price: None,
+        coupon: None,
+    }
 }
 
 fn request(command: impl Into<Command>) -> Request {
@@ -158,6 +164,7 @@ async fn prepare(ledger: &Ledger, accounts: usize) -> Result<Vec<AccountId>, Fai
         description: String::new(),
         prices: vec![price],
         custom_price: false,
+        trial_days: 0,
         limits: [("max_servers".to_owned(), Some(15))].into(),
         features: std::collections::BTreeMap::new(),
         hidden: false,

@@ -156,7 +156,7 @@ impl Scene {
     /// Lets the period end and be billed anew: the invoice that is now open.
     async fn renew(&self, customer: &Customer) -> String {
         let account_id = customer.account_id.parse().unwrap();
-        self.test.submit(SettleDue { account_id }).await.unwrap();
+        self.test.submit(SettleDue { account_id, until: None }).await.unwrap();
         self.test.settle().await;
         let path = format!("/api/accounts/{account_id}/invoices");
         let invoices = self.test.get(&path, &customer.key).await.ok();
