@@ -67,7 +67,11 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-async fn round(app: &Arc<App>) -> Result<(), SchedulerError> {
+/// One look: settles and works off whatever waits, where this process leads.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn round(app: &Arc<App>) -> Result<(), SchedulerError> {
     let Some(leadership) = lead(app.pool()).await? else { return Ok(()) };
     let worked = async {
         let now = app.ledger.now().await?;
@@ -88,7 +92,10 @@ async fn round(app: &Arc<App>) -> Result<(), SchedulerError> {
 }
 
 /// A connection that holds the lock of the one who leads; `None` where another process does.
-async fn lead(pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn lead(pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
     let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
     let leads: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
         .bind(LEADER)

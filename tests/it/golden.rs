@@ -93,7 +93,7 @@ fn name(event: &Event) -> String {
     let variant = match event {
         Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(placed))) => {
             match placed.purpose {
-                OrderPurpose::Subscribe => "",
+                OrderPurpose::Subscribe { .. } | OrderPurpose::ChangePlan => "",
                 OrderPurpose::PayInvoice { .. } => ".pay_invoice",
             }
         }
@@ -104,13 +104,13 @@ fn name(event: &Event) -> String {
         Event::Account(AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note))) => {
             match note.reason {
                 CreditReason::PlanChange => "",
-                CreditReason::Refund => ".refund",
+                CreditReason::Refund | CreditReason::Ended | CreditReason::Correction => ".refund",
             }
         }
         Event::Account(AccountEvent::Credit(CreditEvent::CreditGranted(granted))) => {
             match granted.source {
                 CreditSource::CreditNote { .. } => "",
-                CreditSource::Overpayment { .. } => ".overpayment",
+                CreditSource::Overpayment { .. } | CreditSource::Adjustment { .. } => ".overpayment",
             }
         }
         Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoicePaid(paid))) => {
