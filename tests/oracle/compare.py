@@ -1,5 +1,7 @@
 """Comparing what was reckoned with what the ledger wrote, figure by figure."""
 
+from decimal import Decimal
+
 from rules import ZERO, printed, shown, step_of
 
 
@@ -42,6 +44,17 @@ class Checker:
         """The history itself is not the expected one."""
         self.report.mismatch(self.case, self.position, "event", expected, found)
         raise Abandoned
+
+    def tax(self, field, tax, found):
+        """The treatment of a document: which taxes, of what kind, inside prices or on top."""
+        rates = [(rate.name, rate.jurisdiction, rate.percent) for rate in tax.rates]
+        same = [
+            (rate["name"], rate["jurisdiction"], Decimal(rate["percent"]))
+            for rate in found["rates"]
+        ]
+        self.same(f"{field}.rates", rates, same)
+        self.same(f"{field}.supply", tax.supply, found["supply"])
+        self.same(f"{field}.inclusive", tax.inclusive, found["inclusive"])
 
     def line(self, field, tax, line, found):
         """One line of an invoice or of a credit note."""

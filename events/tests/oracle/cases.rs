@@ -22,7 +22,7 @@ use crate::parties::{CHOICES, Taxation};
 /// Something that a customer or the seller may ask, or that time may do.
 #[derive(Debug, Clone)]
 pub(crate) enum Move {
-    Wait(i64, i64),
+    Nothing,
     Renew(u8, bool),
     Order(usize, bool, bool),
     Checkout,
@@ -51,7 +51,8 @@ pub(crate) struct Case {
     pub(crate) percent: String,
     pub(crate) coupon: Option<(CouponValue, CouponDuration)>,
     pub(crate) first: (usize, bool),
-    pub(crate) moves: Vec<Move>,
+    /// What is asked, each some seconds and microseconds after the one before.
+    pub(crate) moves: Vec<(i64, i64, Move)>,
     /// Amounts of a document of several lines, and what is taken back of which.
     pub(crate) document: (Vec<u32>, Vec<(usize, u32)>),
 }
@@ -163,12 +164,21 @@ fn a_coupon(currency: Currency) -> impl Strategy<Value = Option<(CouponValue, Co
     prop::option::of((prop_oneof![percent, fixed], duration))
 }
 
+/// Some seconds and microseconds: none at all, some days, or much longer.
+fn a_pause() -> impl Strategy<Value = (i64, i64)> {
+    let seconds = prop_oneof![
+        3 => Just(0_i64),
+        2 => 0_i64..86_400,
+        6 => 0_i64..12 * 86_400,
+        2 => 0_i64..40 * 86_400,
+        1 => 0_i64..400 * 86_400,
+    ];
+    (seconds, prop_oneof![1 => Just(0_i64), 1 => 0_i64..1_000_000])
+}
+
 fn a_move() -> impl Strategy<Value = Move> {
-    let seconds =
-        prop_oneof![2 => 0_i64..86_400, 4 => 0_i64..40 * 86_400, 1 => 0_i64..400 * 86_400];
-    let micros = prop_oneof![1 => Just(0_i64), 1 => 0_i64..1_000_000];
     prop_oneof![
-        6 => (seconds, micros).prop_map(|(seconds, micros)| Move::Wait(seconds, micros)),
+        1 => Just(Move::Nothing),
         4 => (1_u8..5, prop::bool::weighted(0.9)).prop_map(|(n, pays)| Move::Renew(n, pays)),
         1 => (0_usize..3, any::<bool>(), any::<bool>())
             .prop_map(|(plan, yearly, coupon)| Move::Order(plan, yearly, coupon)),
@@ -206,12 +216,17 @@ fn a_case() -> impl Strategy<Value = Case> {
         let micros = prop_oneof![2 => Just(0_i64), 1 => 0_i64..1_000_000];
         let prices = prop::array::uniform3((a_price(), a_price()));
         let seller = (a_timing(), a_timing(), any::<bool>(), a_taxation(), a_percent());
-        let asked = (0_usize..3, prop::bool::weighted(0.3), prop::collection::vec(a_move(), 1..9));
+        let asked = (
+            0_usize..3,
+            prop::bool::weighted(0.3),
+            prop::collection::vec((a_pause(), a_move()), 1..9),
+        );
         let parts =
             (a_start(zone), micros, prices, seller, a_coupon(currency), asked, a_document());
         parts.prop_map(move |(start, micros, prices, seller, coupon, asked, document)| {
             let (upgrade, downgrade, by_day, taxation, percent) = seller;
             let (plan, yearly, moves) = asked;
+            let paused = |((seconds, micros), step)| (seconds, micros, step);
             Case {
                 currency,
                 zone: ZONES[zone],
@@ -224,7 +239,7 @@ fn a_case() -> impl Strategy<Value = Case> {
                 percent,
                 coupon,
                 first: (plan, yearly),
-                moves,
+                moves: moves.into_iter().map(paused).collect(),
                 document,
             }
         })

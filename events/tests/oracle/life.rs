@@ -89,7 +89,8 @@ pub(crate) fn play(number: u32, case: &Case) -> Life {
     life.now = case.start;
     life.order(case, case.first, true);
     life.pay();
-    for step in &case.moves {
+    for (seconds, micros, step) in &case.moves {
+        life.now = life.now.plus_seconds(*seconds).plus_micros(*micros);
         if life.now.seconds() < LAST {
             life.step(case, step);
         }
@@ -214,9 +215,7 @@ impl Life {
 
     fn step(&mut self, case: &Case, step: &Move) {
         match step {
-            Move::Wait(seconds, micros) => {
-                self.now = self.now.plus_seconds(*seconds).plus_micros(*micros);
-            }
+            Move::Nothing => drop(self.may(settle_due())),
             Move::Renew(periods, pays) => self.renew(*periods, *pays),
             Move::Order(plan, yearly, coupon) => self.order(case, (*plan, *yearly), *coupon),
             Move::Checkout => drop(self.check_out()),

@@ -89,9 +89,9 @@ fn reckon_share(rest: u32) -> (Counts, Output) {
 fn an_independent_computation_agrees_on_ten_thousand_subscriptions() {
     let shares: Vec<_> =
         (0..PROCESSES).map(|rest| thread::spawn(move || reckon_share(rest))).collect();
+    let shares: Vec<_> = shares.into_iter().map(|share| share.join().unwrap()).collect();
     let mut sum = Counts::default();
-    for share in shares {
-        let (made, output) = share.join().unwrap();
+    for (made, output) in shares {
         assert!(output.status.success(), "{}", said(&output));
         // A program that checks nothing agrees with everything.
         assert_eq!(checked(&output), made);
@@ -215,14 +215,15 @@ fn a_figure_that_is_off_by_one_unit_is_named() {
 
 #[test]
 fn a_document_that_is_missing_is_noticed() {
-    for type_name in ["credit_note.issued", "invoice.issued", "credit.applied", "order.placed"] {
+    for type_name in ["credit_note.issued", "invoice.issued", "credit.applied", "invoice.paid"] {
         let named = format!("\"type\":\"{type_name}\"");
         let with = (0..2_000).map(|number| play(number, &case(number)).lines());
         let lines = with.into_iter().find(|lines| lines.contains(&named)).unwrap();
         let mut kept: Vec<_> = lines.split_inclusive('\n').collect();
-        let missing = kept.iter().rposition(|line| line.contains(&named)).unwrap();
-        kept.remove(missing);
+        kept.remove(kept.iter().position(|line| line.contains(&named)).unwrap());
         let output = reckon([kept.concat()].into_iter());
         assert_eq!(output.status.code(), Some(1), "{type_name}");
+        let named = format!("event: expected {type_name}, found ");
+        assert!(said(&output).contains(&named), "{named} is not in:\n{}", said(&output));
     }
 }
