@@ -287,7 +287,7 @@ class Account:
     def ended(self):
         """Where it ended unpaid, what was billed for the time after is not owed."""
         ended = self.take("subscription.ended")
-        self.subscription.end(ended["reason"])
+        self.subscription.end()
         if ended["reason"] == "unpaid":
             open_ones = [it for it in self.invoices_of_subscription() if it.due > 0]
             self.credit_the_rest(open_ones, whole_second(instant(ended["at"])), "ended")
@@ -463,7 +463,7 @@ class Account:
         self.reserve(payments, amount, kind, days)
         if sub.status != "ended":
             self.check.same("reason", "refunded", self.take("subscription.ended")["reason"])
-        sub.end("refunded")
+        sub.end()
 
     def reserve(self, payments, amount, kind, days):
         """The money is reserved on the payments, newest first."""

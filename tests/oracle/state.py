@@ -30,7 +30,7 @@ class Subscription:
             return self.anchor, self.index, self.period
         return at, 0, (at, boundary(at, zone, plan["cycle"], 1))
 
-    def end(self, reason):
+    def end(self):
         """It is over; one that was over already stays as it ended."""
         if self.status != "ended":
             self.stood, self.status = self.status, "ended"

@@ -139,9 +139,10 @@ fn a_taxation() -> impl Strategy<Value = Taxation> {
         1 => Just(Taxation::None),
         2 => any::<bool>().prop_map(|inclusive| Taxation::National { inclusive }),
         1 => Just(Taxation::Regional),
-        3 => (0..CHOICES.0, prop::bool::weighted(0.2), any::<bool>()).prop_map(
-            |(buyer, from_territory, inclusive)| Taxation::India { buyer, from_territory, inclusive }
-        ),
+        3 => (0..CHOICES.0, prop::bool::weighted(0.2), any::<bool>())
+            .prop_map(|(buyer, from_territory, inclusive)| {
+                Taxation::India { buyer, from_territory, inclusive }
+            }),
         2 => (0..CHOICES.1, any::<bool>())
             .prop_map(|(buyer, inclusive)| Taxation::Union { buyer, inclusive }),
     ]
