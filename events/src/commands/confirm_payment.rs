@@ -4,7 +4,7 @@
 //! account's credit. The same payment is never booked twice.
 
 use super::{
-    billing::{self, Item},
+    billing::{self, Issue, Item},
     change_plan,
 };
 use crate::{
@@ -146,12 +146,7 @@ pub(super) fn begin(
     let zone = draft.account(account_id)?.zone;
     let anchor = Anchor { at: at.whole_second(), zone, cycle: plan.cycle };
     let period = anchor.period(0);
-    let applied = match &discount {
-        Some(held) => held.on(plan.plan_id, plan.price)?,
-        None => None,
-    };
-    let left =
-        if applied.is_some() { discount.and_then(|it| it.after_a_period()) } else { discount };
+    let (applied, left) = HeldDiscount::use_up(discount, plan.plan_id, plan.price)?;
     let activated = SubscriptionActivated {
         subscription_id,
         order_id,
@@ -162,10 +157,9 @@ pub(super) fn begin(
     };
     draft.record_as_of(StreamId::Account(account_id), at, activated)?;
     let account = draft.account(account_id)?;
-    let subscription = account.live().ok_or(Rejection::NoSubscription)?;
-    let item = Item { plan: &plan, span: period, proration: None, discount: applied };
-    let order = Some(order_id);
-    let invoice = billing::issue(draft, &account, subscription, order, vec![item], tax, at)?;
+    let items = vec![Item { plan: &plan, span: period, proration: None, discount: applied }];
+    let issue = Issue { subscription_id, order_id: Some(order_id), items, tax, at };
+    let invoice = billing::issue(draft, &account, issue)?;
     billing::settle(draft, account_id, invoice, payment, at)
 }
 
