@@ -8,6 +8,7 @@
 //! one cannot be overlooked.
 
 mod adjustments;
+mod in_order;
 mod invoices;
 mod orders;
 mod payments;

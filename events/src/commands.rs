@@ -202,7 +202,7 @@ impl Command {
     /// Decides the command: records its events in the draft, or refuses.
     ///
     /// Where billing the account would break a safety bound, or what fell due on it cannot be
-    /// billed, the only thing recorded is that the account is parked.
+    /// billed, the account is parked, and nothing is billed.
     ///
     /// # Errors
     /// The rejection; the draft is then of no use any more.
@@ -215,24 +215,37 @@ impl Command {
             return self.apply_rule(draft);
         };
         match due::settle(draft, account, self.until()) {
-            Err(fault) if fault.kind() != Kind::Internal => return park(draft, account, &fault),
-            settled => settled?,
+            Err(fault) if fault.kind() != Kind::Internal => self.park(draft, account, &fault),
+            Err(fault) => Err(fault),
+            Ok(()) => match self.apply_rule(draft) {
+                Err(fault @ Rejection::TooManyInvoiceLines { .. }) => {
+                    self.park(draft, account, &fault)
+                }
+                decided => decided,
+            },
         }
-        match self.apply_rule(draft) {
-            Err(fault @ Rejection::TooManyInvoiceLines { .. }) => park(draft, account, &fault),
-            decided => decided,
+    }
+
+    /// Parks an account whose billing failed. The command is then decided on the parked account, so
+    /// that money that has arrived is booked; where it is refused there, the parking stands alone.
+    fn park(
+        &self,
+        draft: &mut Draft,
+        account: AccountId,
+        fault: &Rejection,
+    ) -> Result<(), Rejection> {
+        draft.restart();
+        let parked = AccountParked { code: fault.code().to_owned(), detail: fault.to_string() };
+        draft.record(StreamId::Account(account), parked)?;
+        let mut on_parked = draft.clone();
+        if self.apply_rule(&mut on_parked).is_ok() {
+            *draft = on_parked;
         }
+        Ok(())
     }
 
     /// Up to when what has fallen due is recorded first; `None` is now.
     fn until(&self) -> Option<Timestamp> {
         if let Self::SettleDue(command) = self { command.until } else { None }
     }
-}
-
-/// Parks an account whose billing failed, and records nothing else.
-fn park(draft: &mut Draft, account: AccountId, fault: &Rejection) -> Result<(), Rejection> {
-    draft.restart();
-    let parked = AccountParked { code: fault.code().to_owned(), detail: fault.to_string() };
-    draft.record(StreamId::Account(account), parked)
 }

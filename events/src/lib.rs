@@ -48,6 +48,10 @@ pub mod draft;
 pub mod rejection;
 pub mod testing;
 
+/// What has gone wrong with others, shown not to go wrong here.
+#[cfg(test)]
+mod cases;
+
 /// Laws that hold for every history.
 #[cfg(test)]
 mod laws {

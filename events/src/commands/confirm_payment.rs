@@ -6,17 +6,18 @@
 use super::{
     billing::{self, Issue, Item},
     change_plan,
+    due::release_coupon,
 };
 use crate::{
-    account::{Order, OrderStatus, Status},
+    account::{Account, Order, OrderStatus, Status},
     coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
     event::{CreditSource, HeldPlan, OrderPurpose, PaymentCaptured, Quote, SubscriptionActivated},
-    ids::{AccountId, OrderId, PaymentId, SubscriptionId},
+    ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
     money::Money,
     period::Anchor,
-    rejection::Rejection,
+    rejection::{Kind, Rejection},
     tax::Tax,
     time::Timestamp,
 };
@@ -69,40 +70,79 @@ impl ConfirmPayment {
     }
 }
 
-/// Brings about what a paid order was for; where that cannot be any more, the money becomes credit.
+/// Brings about what a paid order was for. Where that cannot be any more, or is refused, the money
+/// becomes credit: it has arrived, so the ledger does not refuse it.
 fn fulfil(
     draft: &mut Draft,
     account_id: AccountId,
     order: &Order,
     payment: (PaymentId, Money),
 ) -> Result<(), Rejection> {
+    let mut fulfilled = draft.clone();
+    match bring_about(&mut fulfilled, account_id, order, payment) {
+        Ok(true) => {
+            *draft = fulfilled;
+            Ok(())
+        }
+        // The account is parked first, and the payment then decided anew.
+        Err(fault @ Rejection::TooManyInvoiceLines { .. }) => Err(fault),
+        Err(fault) if fault.kind() == Kind::Internal => Err(fault),
+        Ok(false) | Err(_) => keep_as_credit(draft, account_id, order, payment),
+    }
+}
+
+/// Does what the order was for, and says whether it still could be done.
+fn bring_about(
+    draft: &mut Draft,
+    account_id: AccountId,
+    order: &Order,
+    payment: (PaymentId, Money),
+) -> Result<bool, Rejection> {
     let account = draft.account(account_id)?;
-    let is_open = order.is_open();
-    let active = account.live().filter(|subscription| subscription.status == Status::Active);
-    match (&order.purpose, active) {
-        (OrderPurpose::Subscribe { quote }, _) if is_open && account.live().is_none() => {
-            activate(draft, account_id, order.id, order.plan.clone(), quote, Some(payment))
+    let (now, plan) = (draft.now(), order.plan.clone());
+    let live = account.live().map(|subscription| subscription.status);
+    match &order.purpose {
+        OrderPurpose::Subscribe { quote } if order.is_open() && live.is_none() => {
+            activate(draft, account_id, order.id, plan, quote, Some(payment))?;
         }
-        (OrderPurpose::PayInvoice { invoice_id, .. }, _) if is_open => {
-            let now = draft.now();
-            billing::settle(draft, account_id, *invoice_id, Some(payment), now)
+        OrderPurpose::ChangePlan if order.is_open() && live == Some(Status::Active) => {
+            change_plan::now(draft, account_id, plan, now, Some(payment))?;
         }
-        (OrderPurpose::ChangePlan, Some(_)) if is_open => {
-            let at = draft.now();
-            change_plan::now(draft, account_id, order.plan.clone(), at, Some(payment))
+        // Whatever became of the order, the invoice it was meant for takes what it still needs.
+        OrderPurpose::PayInvoice { invoice_id, .. } if is_open(&account, *invoice_id) => {
+            billing::settle(draft, account_id, *invoice_id, Some(payment), now)?;
         }
-        (
-            OrderPurpose::Subscribe { .. }
-            | OrderPurpose::PayInvoice { .. }
-            | OrderPurpose::ChangePlan,
-            _,
-        ) => {
-            let (payment_id, amount) = payment;
-            let source = CreditSource::Overpayment { payment_id };
-            let now = draft.now();
-            billing::grant(draft, account_id, amount, source, now)
+        OrderPurpose::Subscribe { .. }
+        | OrderPurpose::ChangePlan
+        | OrderPurpose::PayInvoice { .. } => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn is_open(account: &Account, invoice: InvoiceId) -> bool {
+    account.invoices.get(invoice).is_some_and(|invoice| invoice.is_open())
+}
+
+/// Money that its order has no use for: it becomes credit, and pays what is open. The redemption of
+/// the order's coupon is free again, since nothing was discounted.
+fn keep_as_credit(
+    draft: &mut Draft,
+    account_id: AccountId,
+    order: &Order,
+    (payment_id, amount): (PaymentId, Money),
+) -> Result<(), Rejection> {
+    let (account, now) = (draft.account(account_id)?, draft.now());
+    let source = CreditSource::Overpayment { payment_id };
+    billing::grant(draft, account_id, amount, source, now)?;
+    if order.is_open() {
+        release_coupon(draft, &account, order.id)?;
+    }
+    for invoice in account.invoices.iter().filter(|invoice| invoice.is_open()) {
+        if draft.account(account_id)?.credit.is_positive() {
+            billing::settle(draft, account_id, invoice.id, None, now)?;
         }
     }
+    Ok(())
 }
 
 /// Begins the subscription that an order asked for, as it was quoted, now.

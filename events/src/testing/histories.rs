@@ -22,10 +22,10 @@ pub fn given_book() -> Given {
     given_nothing().and(open_book())
 }
 
-/// An account in US dollars, and six plans: `starter` 5, `pro` 15 (150 a year), `enterprise_lite`
-/// 40, `free`, `enterprise` at a custom price, and `rupees` in another currency.
+/// Six plans: `starter` 5, `pro` 15 (150 a year), `enterprise_lite` 40, `free`, `enterprise` at a
+/// custom price, and `rupees` in another currency than the US dollars of the rest.
 #[must_use]
-pub fn given_account() -> Given {
+pub fn given_plans() -> Given {
     let mut custom = publish("enterprise", "0");
     custom.terms.prices.clear();
     custom.terms.custom_price = true;
@@ -41,7 +41,12 @@ pub fn given_account() -> Given {
         .and(publish("free", "0"))
         .and(custom)
         .and(rupees)
-        .and(open_account())
+}
+
+/// The six plans and an account in US dollars.
+#[must_use]
+pub fn given_account() -> Given {
+    given_plans().and(open_account())
 }
 
 /// The account with a paid monthly subscription to a plan.
