@@ -161,7 +161,8 @@ impl Account {
             self.subscription = Some(Arc::new(Subscription::in_trial(started, anchor)));
         } else if let SubscriptionEvent::SubscriptionActivated(activated) = event {
             self.orders.paid(activated.order_id)?;
-            self.subscription = Some(Arc::new(Subscription::activated(activated)));
+            let before = self.subscription.as_deref();
+            self.subscription = Some(Arc::new(Subscription::activated(activated, before)));
         } else {
             self.subscription_mut()?.evolve(event);
         }

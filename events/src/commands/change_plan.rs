@@ -7,7 +7,7 @@
 
 mod moving;
 
-pub(super) use self::moving::{at_period_end, now};
+pub(super) use self::moving::{as_scheduled, now};
 use super::place_order::held_plan;
 use crate::{
     account::{Account, Status, Subscription},

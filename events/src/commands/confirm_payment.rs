@@ -208,6 +208,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{AccountEvent, PaymentEvent},
+        policy::{ChangeTiming, Policy},
         testing::*,
     };
 
@@ -268,6 +269,69 @@ mod tests {
             }
         });
         assert_eq!(processor, "sandbox");
+    }
+
+    #[test]
+    fn money_for_an_order_that_is_not_fulfilled_frees_its_coupon() {
+        let given = given_account().and(offer("SAVE10", "10")).and(order_with("SAVE10"));
+        let given = given.clone().and(given.start_checkout("first")).and(place_order()).and_paid();
+        let then = given.when(confirm("first", "pay_first"));
+        then.recorded(&["payment.captured", "credit.granted", "coupon.released"]);
+        assert_eq!(then.account().credit, usd("13.50"));
+    }
+
+    /// A change to `enterprise_lite` that waits for its payment, checked out as `upgrade`.
+    fn given_upgrade_checked_out() -> Given {
+        let policy = Policy { upgrade: ChangeTiming::OncePaid, ..Policy::default() };
+        let given = given_subscribed("pro").and(adopt(policy)).and(change_plan("enterprise_lite"));
+        let checkout = given.start_checkout("upgrade");
+        given.and(checkout)
+    }
+
+    #[test]
+    fn money_is_booked_where_what_it_was_for_is_refused() {
+        let given = given_upgrade_checked_out();
+        let given = given.and(tax_rules("DE", "19", false));
+        let then = given.when(confirm("upgrade", "pay_up"));
+        then.recorded(&["payment.captured", "credit.granted"]);
+        assert_eq!(then.account().live().unwrap().plan.slug, "pro");
+    }
+
+    #[test]
+    fn money_is_booked_where_it_would_bill_too_much() {
+        // The subscription's first line was the last that this day may have.
+        let one_a_day = Policy { invoice_lines_per_day: 1, ..Policy::default() };
+        let given = given_upgrade_checked_out().and(adopt(one_a_day));
+        let then = given.when(confirm("upgrade", "pay_up"));
+        then.recorded(&["account.parked", "payment.captured", "credit.granted"]);
+    }
+
+    #[test]
+    fn money_is_booked_where_what_fell_due_cannot_be_billed() {
+        let given = given_subscribed("pro")
+            .and(adopt(Policy { dunning: Vec::new(), ..Policy::default() }))
+            .at("2026-06-01T00:00:00Z")
+            .and(settle_due());
+        let checkout = given.start_checkout("june");
+        let given = given.and(checkout).and(tax_rules("DE", "19", false));
+        let then = given.at("2026-07-02T00:00:00Z").when(confirm("june", "pay_june"));
+        then.recorded(&["account.parked", "payment.captured", "invoice.paid"]);
+    }
+
+    #[test]
+    fn credit_from_money_without_a_use_pays_what_is_open() {
+        let given = given_account().and(place_order());
+        let given = given.clone().and(given.start_checkout("first")).and(place_order()).and_paid();
+        let suspended = given.at("2026-06-16T00:00:00Z").and(settle_due());
+        let then = suspended.when(confirm("first", "pay_first"));
+        then.recorded(&[
+            "payment.captured",
+            "credit.granted",
+            "credit.applied",
+            "invoice.paid",
+            "order.cancelled",
+            "subscription.recovered",
+        ]);
     }
 
     #[test]

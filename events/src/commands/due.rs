@@ -171,12 +171,15 @@ fn end_trial(
     subscription: &Subscription,
     at: Timestamp,
 ) -> Result<(), Rejection> {
+    change_plan::as_scheduled(draft, account.id, subscription)?;
+    let account = draft.account(account.id)?;
+    let subscription = account.live().ok_or(Rejection::NoSubscription)?;
     let beginning = Beginning {
         subscription_id: subscription.id,
         order_id: subscription.order_id,
         plan: subscription.plan.clone(),
         discount: subscription.discount.clone(),
-        tax: billing::tax(draft, account)?,
+        tax: billing::tax(draft, &account)?,
         at,
     };
     begin(draft, account.id, beginning, None)
@@ -188,11 +191,7 @@ fn renew(
     subscription: &Subscription,
     at: Timestamp,
 ) -> Result<(), Rejection> {
-    let stream = StreamId::Account(account.id);
-    if let Some(scheduled) = &subscription.scheduled {
-        let changed = change_plan::at_period_end(subscription, scheduled);
-        draft.record_as_of(stream, at, changed)?;
-    }
+    change_plan::as_scheduled(draft, account.id, subscription)?;
     let account = draft.account(account.id)?;
     let subscription = account.live().ok_or(Rejection::NoSubscription)?;
     let plan = &subscription.plan;
@@ -201,7 +200,7 @@ fn renew(
         HeldDiscount::use_up(subscription.discount.clone(), plan.plan_id, plan.price)?;
     let subscription_id = subscription.id;
     let renewed = SubscriptionRenewed { subscription_id, period_index, period, discount };
-    draft.record_as_of(stream, at, renewed)?;
+    draft.record_as_of(StreamId::Account(account.id), at, renewed)?;
     if plan.price.is_zero() {
         return Ok(());
     }

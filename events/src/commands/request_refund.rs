@@ -175,7 +175,8 @@ fn credits_of_period(
     Ok(credits.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-fn payments_of_period(account: &Account, subscription: &Subscription) -> Vec<Payment> {
+/// The payments that went into the current period.
+pub(super) fn payments_of_period(account: &Account, subscription: &Subscription) -> Vec<Payment> {
     account
         .invoices
         .of(subscription.id)

@@ -1,7 +1,8 @@
 //! Take a cancellation back, inside the same period only.
 
+use super::request_refund::payments_of_period;
 use crate::{
-    account::Status,
+    account::{Account, Status, Subscription},
     draft::Draft,
     envelope::StreamId,
     event::{EndReason, SubscriptionResumed},
@@ -25,6 +26,10 @@ impl ResumeSubscription {
             Status::Trialing | Status::Active | Status::PastDue | Status::Suspended => {
                 subscription.cancelling
             }
+            // What was cancelled and then refunded is refunded.
+            Status::Ended(EndReason::Cancelled) if is_refunded(&account, subscription) => {
+                return Err(Rejection::ResumeNotPossible);
+            }
             Status::Ended(EndReason::Cancelled) => true,
             Status::Ended(EndReason::Refunded | EndReason::Unpaid) => {
                 return Err(Rejection::ResumeNotPossible);
@@ -41,6 +46,11 @@ impl ResumeSubscription {
             }
         }
     }
+}
+
+fn is_refunded(account: &Account, subscription: &Subscription) -> bool {
+    let payments = payments_of_period(account, subscription);
+    payments.iter().any(|payment| payment.refunded.is_positive())
 }
 
 #[cfg(test)]
@@ -74,5 +84,7 @@ mod tests {
         given_subscribed("pro").when(resume()).rejected("not_cancelled");
         given_account().when(resume()).rejected("no_subscription");
         given_subscribed("pro").and(refund(None)).when(resume()).rejected("resume_not_possible");
+        let cancelled_first = given_subscribed("pro").and(cancel(false)).and(refund(None));
+        cancelled_first.when(resume()).rejected("resume_not_possible");
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     commands::billing::{self, Creditable, Crediting, Issue, Item},
     draft::Draft,
     envelope::StreamId,
-    event::{CreditReason, CreditSource, HeldPlan, PlanChangeScheduled, PlanChanged},
+    event::{CreditReason, CreditSource, HeldPlan, PlanChanged},
     ids::{AccountId, PaymentId},
     money::Money,
     period::{Anchor, Span},
@@ -15,13 +15,26 @@ use crate::{
     time::Timestamp,
 };
 
-/// The change of a scheduled plan, at the period's end: the next period is the new plan's.
-pub(in crate::commands) fn at_period_end(
+/// Changes to the scheduled plan, where there is one, at the period's end: the next period is the
+/// new plan's. Free days stay as they are; the first period follows them.
+pub(in crate::commands) fn as_scheduled(
+    draft: &mut Draft,
+    account: AccountId,
     subscription: &Subscription,
-    scheduled: &PlanChangeScheduled,
-) -> PlanChanged {
+) -> Result<(), Rejection> {
+    let Some(scheduled) = &subscription.scheduled else { return Ok(()) };
     let at = subscription.period.end;
-    let to = scheduled.to.clone();
+    let changed = match subscription.status {
+        Status::Trialing => plan_changed(subscription, scheduled.to.clone(), at, true),
+        Status::Active | Status::PastDue | Status::Suspended | Status::Ended(_) => {
+            next_period_changed(subscription, scheduled.to.clone())
+        }
+    };
+    draft.record_as_of(StreamId::Account(account), at, changed)
+}
+
+fn next_period_changed(subscription: &Subscription, to: HeldPlan) -> PlanChanged {
+    let at = subscription.period.end;
     let (anchor, period_index) = if to.cycle == subscription.plan.cycle {
         (subscription.anchor, subscription.period_index + 1)
     } else {

@@ -170,3 +170,21 @@ fn a_change_in_the_free_days_bills_nothing_yet() {
     let then = given.and(change_plan("starter")).at("2026-05-15T00:00:00Z").when(settle_due());
     assert_eq!(then.invoice_total(), "5.00 USD");
 }
+
+#[test]
+fn a_change_at_the_end_of_the_free_days_is_what_is_billed_then() {
+    let given = given_account().and(with_trial("pro", 14)).and(order_of("pro"));
+    let later = ChangePlan { at_period_end: true, ..change_plan("starter") };
+    let given = given.and(later);
+    let then = given.at("2026-05-15T00:00:00Z").when(settle_due());
+    then.recorded(&[
+        "subscription.plan_changed",
+        "subscription.activated",
+        "invoice.issued",
+        "order.placed",
+    ]);
+    assert_eq!(then.invoice_total(), "5.00 USD");
+    let subscription = then.account().live().unwrap().clone();
+    assert_eq!(subscription.period.start.to_string(), "2026-05-15T00:00:00.000000Z");
+    assert!(subscription.scheduled.is_none());
+}
