@@ -51,7 +51,7 @@ fn case_13_an_order_has_one_checkout_and_an_invoice_one_open_order() {
     assert_eq!(paid.account().orders.open().count(), 0);
 }
 
-/// FOSSBilling #3106, Paymenter #640: the payment renewed at once and the nightly run renewed
+/// `FOSSBilling` #3106, Paymenter #640: the payment renewed at once and the nightly run renewed
 /// again: one payment, two months.
 #[test]
 fn case_14_paying_a_renewal_does_not_renew() {

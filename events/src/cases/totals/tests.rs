@@ -48,7 +48,7 @@ fn case_17_credit_notes_item_by_item_close_their_invoice_to_the_cent() {
     assert_eq!(totals, ["82.00 EUR", "81.99 EUR", "69.00 EUR", "102.00 EUR"]);
 }
 
-/// FOSSBilling #2374: the cart said 0.98, the invoice 1.00: two ways to one total.
+/// `FOSSBilling` #2374: the cart said 0.98, the invoice 1.00: two ways to one total.
 #[test]
 fn case_18_the_order_the_invoice_and_its_credit_note_agree() {
     let given = given_plans()
@@ -70,7 +70,7 @@ fn case_18_the_order_the_invoice_and_its_credit_note_agree() {
     assert_eq!(then.credit_note_total(), asked);
 }
 
-/// lago-api #1508, #1544, #2621 and FOSSBilling #131: numbers without gaps. What is refused burns
+/// lago-api #1508, #1544, #2621 and `FOSSBilling` #131: numbers without gaps. What is refused burns
 /// none, what is decided on a copy burns none.
 #[test]
 fn case_19_what_is_refused_burns_no_number() {
@@ -90,7 +90,7 @@ fn invoice_numbers(given: &Given) -> Vec<String> {
     numbered.map(|recorded| recorded.number.clone().unwrap()).collect()
 }
 
-/// FOSSBilling #2213, #2618: customer and seller saw different numbers of one invoice.
+/// `FOSSBilling` #2213, #2618: customer and seller saw different numbers of one invoice.
 #[test]
 fn case_20_whatever_names_an_invoice_names_the_number_it_was_issued_under() {
     let given = given_subscribed("pro").at("2026-06-10T00:00:00Z").and(settle_due());
