@@ -110,7 +110,9 @@ fn name(event: &Event) -> String {
         Event::Account(AccountEvent::Credit(CreditEvent::CreditGranted(granted))) => {
             match granted.source {
                 CreditSource::CreditNote { .. } => "",
-                CreditSource::Overpayment { .. } | CreditSource::Adjustment { .. } => ".overpayment",
+                CreditSource::Overpayment { .. } | CreditSource::Adjustment { .. } => {
+                    ".overpayment"
+                }
             }
         }
         Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoicePaid(paid))) => {
