@@ -171,12 +171,14 @@ class Account:
         at = whole_second(self.now)
         sub = self.subscription
         _, _, period = sub.after_change(plan, at, self.zone)
-        part = Part(Decimal(plan["price"]["amount"]), period, at, self.unit, self.zone, self.step)
+        price, new = Decimal(plan["price"]["amount"]), plan["cycle"] != sub.plan["cycle"]
+        part = Part(price, period, at, self.unit, self.zone, self.step)
+        off = discount_on(sub.discount, price, self.step) if new else ZERO
         credit = self.credit
         for invoice in self.invoices_of_subscription():
             credit += self.rest_of(invoice, at).paid_part
         tax = treatment(self.rules, self.seller, self.buyer)
-        return max(taxed(tax, [part.amount], self.step)[0].total - credit, ZERO)
+        return max(taxed(tax, [part.amount - off], self.step)[0].total - credit, ZERO)
 
     def payment_captured(self):
         """Money came in: what its order was for happens, or else it becomes credit."""
@@ -189,12 +191,18 @@ class Account:
         live = self.subscription is not None and self.subscription.status != "ended"
         if was_open and order["kind"] == "subscribe" and not live:
             self.activate(captured["order_id"], payment)
-        elif was_open and order["kind"] == "pay_invoice":
+        elif order["kind"] == "pay_invoice" and self.invoices[order["invoice"]].due > 0:
             self.settle(self.invoices[order["invoice"]], payment)
         elif was_open and order["kind"] == "change_plan" and self.subscription.status == "active":
             self.plan_changed(payment, order["plan"])
         else:
             self.grant(payment["amount"])
+            self.pay_what_is_open()
+
+    def pay_what_is_open(self):
+        """Credit pays what is due already, oldest first."""
+        for invoice in [it for it in self.invoices.values() if it.due > 0]:
+            self.settle(invoice, None)
 
     # --- the subscription -------------------------------------------------------------------------
 
@@ -326,11 +334,9 @@ class Account:
         return self.invoices[id]
 
     def settle(self, invoice, payment):
-        """A payment first, then credit.
-
-        The documents leave open what a payment does that does not close its invoice, not even with
-        the credit: all of it becomes credit first, so that one payment closes an invoice or none.
-        """
+        """A payment first, then credit. The documents leave open what a payment does that does not
+        close its invoice even with the credit: it becomes credit first, so that one payment closes
+        an invoice or none."""
         paid = payment["amount"] if payment else ZERO
         wanted = max(invoice.due - paid, ZERO)
         covered = self.credit >= wanted
@@ -486,8 +492,9 @@ class Account:
                 payment["refunded"] += part
 
     def credit_granted(self):
-        """Somebody gave credit."""
+        """Somebody gave credit, which pays what is due already, oldest first."""
         self.grant(Decimal(self.asked["grant"]["amount"]))
+        self.pay_what_is_open()
 
 
 # What an event that nothing announced begins.
