@@ -1,6 +1,7 @@
-//! The ledger's own `/api/accounts/{id}/usage…`: what is used of a plan's limits, and room set
-//! aside under them. The panel counts, by a key that runs the ledger: an account that counted for
-//! itself could count as it pleased.
+//! The ledger's own `/api/accounts/{id}/usage…`: what is used of a plan's limits.
+//!
+//! The panel counts, and sets room aside, by a key that runs the ledger: an account that counted
+//! for itself could count as it pleased.
 
 use std::{collections::BTreeSet, sync::Arc};
 
