@@ -228,7 +228,8 @@ fn without_numbers(mut body: Value) -> Value {
             body[document]["number"] = Value::Null;
         }
     }
-    for note in body["creditNotes"].as_array_mut().into_iter().flatten() {
+    let notes = body.get_mut("creditNotes").and_then(Value::as_array_mut);
+    for note in notes.into_iter().flatten() {
         note["number"] = Value::Null;
     }
     body

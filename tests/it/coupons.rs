@@ -117,6 +117,23 @@ async fn a_coupon_that_cannot_be_redeemed_is_refused_and_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_those_who_race_for_the_last_redemption_one_wins() {
+    let test = TestApp::start().await;
+    offer(&test, &json!({ "code": "LAST", "percent": "10", "max_redemptions": 1 })).await;
+    let mut customers = Vec::new();
+    for _ in 0..8 {
+        customers.push(test.customer().await);
+    }
+    let body = pro_with("LAST");
+    let orders = customers.iter().map(|customer| test.post(CHECKOUT, &customer.key, &body));
+    let answers = futures_util::future::join_all(orders).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    for loser in answers.into_iter().filter(|answer| answer.status != 200) {
+        loser.refused(409, "coupon_exhausted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_redeems_a_coupon_as_often_as_it_may() {
     let test = TestApp::start().await;
     offer(&test, &json!({ "code": "ONCE", "percent": "10", "max_per_account": 1 })).await;
