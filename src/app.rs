@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::{
     config::Opening,
     processors::{Processor, sandbox::Sandbox},
+    seal::Seal,
 };
 
 /// How long a read waits for the projections to show what its caller has written.
@@ -64,6 +65,8 @@ pub struct App {
     pub processor: Processor,
     /// What callers see of this ledger besides its rows.
     pub face: Face,
+    /// What seals the texts that callers bring back.
+    pub seal: Seal,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
     written: Mutex<HashMap<AccountId, i64>>,
@@ -88,8 +91,9 @@ impl App {
         let ledger = open_ledger(pool.clone(), options, opening).await?;
         let progress = live::follow(&ledger, projections::all()).await?;
         let processor = processor(&ledger).await?;
+        let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let written = Mutex::default();
-        Ok(Self { ledger, processor, face, progress, written })
+        Ok(Self { ledger, processor, face, seal, progress, written })
     }
 
     /// Lets go of the ledger and waits, bounded, until its tasks have let go of the database.
@@ -211,7 +215,11 @@ pub async fn processor(ledger: &Ledger) -> Result<Processor, AppError> {
     if kind != Some(BookKind::Sandbox) {
         return Ok(Processor::None);
     }
+    Ok(Processor::Sandbox(Sandbox::new(secret(ledger, "sandbox_secret").await?)))
+}
+
+/// A secret that the processes of a ledger share, made by whoever comes first.
+async fn secret(ledger: &Ledger, name: &str) -> Result<String, AppError> {
     let proposed = HEXLOWER.encode(&rand::random::<[u8; 32]>());
-    let secret = store::setting_or_insert(ledger.pool(), "sandbox_secret", &proposed).await?;
-    Ok(Processor::Sandbox(Sandbox::new(secret)))
+    Ok(store::setting_or_insert(ledger.pool(), name, &proposed).await?)
 }

@@ -8,22 +8,30 @@
 //! rows.
 
 pub mod accounts;
+pub mod adjustments;
 pub mod answer;
 mod auth;
-pub mod billing;
 pub mod call;
+pub mod checkout;
 pub mod clock;
+pub mod coupons;
 pub mod error;
 pub mod exports;
+mod fields;
 pub mod health;
 pub mod json;
+pub mod plan_change;
 pub mod plans;
+mod reading;
 pub mod reapply;
 pub mod refunds;
 pub mod routes;
+pub mod rules;
 pub mod sandbox;
 pub mod server;
 pub mod shapes;
+pub mod subscription;
+pub mod usage;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 

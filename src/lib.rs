@@ -14,4 +14,5 @@ pub mod local_postgres;
 pub mod plan_file;
 pub mod processors;
 pub mod scheduler;
+pub mod seal;
 pub mod telemetry;

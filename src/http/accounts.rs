@@ -4,27 +4,27 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    Currency,
     commands::OpenAccount,
     ids::{AccountId, Id},
     personal::{Party, Personal},
 };
 use daybook_projections::{
-    accounts::Accounts,
-    invoices::Invoices,
-    orders::Orders,
-    payments::Payments,
-    projection::Projection,
-    query::{self, Page},
-    refunds::Refunds,
-    subscriptions::Subscriptions,
+    accounts::Accounts, invoices::Invoices, orders::Orders, payments::Payments, query,
+    refunds::Refunds, subscriptions::Subscriptions,
 };
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::{answer::Answer, billing::shown, call::Call, error::ApiError, json::Object};
+use super::{
+    answer::Answer,
+    call::Call,
+    error::ApiError,
+    fields,
+    json::Object,
+    reading::{of_account, reached, rows, shown},
+};
 use crate::app::App;
 
 /// What `POST /api/accounts` takes.
@@ -44,10 +44,7 @@ struct OpenBody {
 /// A currency or zone that is not known, or the rejection.
 pub async fn open(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: OpenBody = call.json()?;
-    let currency: Currency = body
-        .currency
-        .parse()
-        .map_err(|error| ApiError::new("currency_unknown", format!("{error}")))?;
+    let currency = fields::currency(&body.currency)?;
     let zone = body.time_zone.as_deref().unwrap_or("UTC");
     let zone = zone.parse().map_err(|_| {
         ApiError::new("time_zone_unknown", "`time_zone` is a name such as Europe/Berlin")
@@ -128,36 +125,4 @@ pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// No such account within the key's reach.
 pub async fn refunds(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     of_account::<Refunds>(&app, &call).await
-}
-
-/// The account in the path, if the key reaches it: a foreign one looks like a missing one.
-fn reached(call: &Call) -> Result<AccountId, ApiError> {
-    let named: AccountId = call.captured_id(0)?;
-    match call.caller()?.account {
-        Some(own) if own != named => Err(ApiError::not_found()),
-        Some(_) | None => Ok(named),
-    }
-}
-
-async fn of_account<P: Projection>(app: &Arc<App>, call: &Call) -> Result<Answer, ApiError> {
-    let account = reached(call)?;
-    rows::<P>(app, call, Some(account)).await
-}
-
-async fn rows<P: Projection>(
-    app: &Arc<App>,
-    call: &Call,
-    account: Option<AccountId>,
-) -> Result<Answer, ApiError> {
-    let position = shown(app, call, account).await?;
-    let (limit, after) = call.page()?;
-    let account = account.map(|account| account.to_string());
-    if let Some(account) = &account
-        && query::get::<Accounts>(app.pool(), account).await?.is_none()
-    {
-        return Err(ApiError::not_found());
-    }
-    let page = Page { account: account.as_deref(), after: after.as_deref(), limit };
-    let (rows, next) = query::list_with_next::<P>(app.pool(), &page).await?;
-    Ok(Answer::ok(&json!({ "data": rows, "next": next })).at(position))
 }

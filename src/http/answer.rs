@@ -31,9 +31,12 @@ impl Answer {
     /// What a refusal says.
     #[must_use]
     pub fn refusal(error: &ApiError, request_id: &str) -> Self {
-        let body = json!({
+        let mut body = json!({
             "code": error.code, "message": error.message, "request_id": request_id,
         });
+        for (name, value) in &error.more {
+            body[name] = value.clone();
+        }
         let mut answer = Self::json(error.status, &json!({ "error": body }));
         if let Some(seconds) = error.retry_after {
             answer = answer.with("retry-after", seconds.to_string());

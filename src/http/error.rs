@@ -6,6 +6,7 @@ use daybook_events::{
     store::{StoreError, SubmitError},
 };
 use daybook_projections::EngineError;
+use serde_json::{Map, Value};
 use warp::http::StatusCode;
 
 use super::{json::JsonError, server::BodyError};
@@ -24,6 +25,8 @@ pub struct ApiError {
     pub retry_after: Option<u32>,
     /// The methods that the address does take.
     pub allow: Option<String>,
+    /// What the refusal says besides, by name.
+    pub more: Map<String, Value>,
 }
 
 /// The codes that the HTTP edge itself gives out, with their statuses; the rules' codes are
@@ -43,6 +46,7 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("amount_too_precise", StatusCode::UNPROCESSABLE_ENTITY),
     ("amount_too_large", StatusCode::UNPROCESSABLE_ENTITY),
     ("signature_invalid", StatusCode::BAD_REQUEST),
+    ("preview_token_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("idempotency_key_invalid", StatusCode::BAD_REQUEST),
     ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY),
     ("version_conflict", StatusCode::CONFLICT),
@@ -67,7 +71,7 @@ impl ApiError {
         let status = known.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status);
         let passes = status == StatusCode::SERVICE_UNAVAILABLE;
         let retry_after = passes.then_some(1);
-        Self { status, code, message: message.into(), retry_after, allow: None }
+        Self { status, code, message: message.into(), retry_after, allow: None, more: Map::new() }
     }
 
     /// A method that an address does not take, with those that it does.
@@ -82,6 +86,13 @@ impl ApiError {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new("not_found", "there is nothing here under this address")
+    }
+
+    /// The refusal with something that the caller can go on from.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
     }
 
     /// A fault of ours; what it was is in the log, not in the answer.
@@ -101,7 +112,7 @@ impl From<Rejection> for ApiError {
             Kind::Internal => return Self::internal(&rejection),
         };
         let (code, message) = (rejection.code(), rejection.to_string());
-        Self { status, code, message, retry_after: None, allow: None }
+        Self { status, code, message, retry_after: None, allow: None, more: Map::new() }
     }
 }
 
@@ -155,7 +166,14 @@ impl From<ProcessorError> for ApiError {
 impl From<JsonError> for ApiError {
     fn from(error: JsonError) -> Self {
         let (status, code) = (StatusCode::BAD_REQUEST, error.code());
-        Self { status, code, message: error.to_string(), retry_after: None, allow: None }
+        Self {
+            status,
+            code,
+            message: error.to_string(),
+            retry_after: None,
+            allow: None,
+            more: Map::new(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use daybook_projections::{
 };
 use warp::http::StatusCode;
 
-use super::{answer::Answer, billing::shown, call::Call, error::ApiError};
+use super::{answer::Answer, call::Call, error::ApiError, reading::shown};
 use crate::app::App;
 
 /// The columns, fixed: callers may rely on their order.

@@ -7,7 +7,6 @@ use daybook_events::{
     commands::{RecordRefund, RefundOutcome, RequestRefund},
     event::{AccountEvent, InvoiceEvent, PaymentEvent, RefundRequested, Role},
     ids::{AccountId, RefundId},
-    money::MoneyError,
     store::SubmitError,
 };
 use daybook_projections::{query, refunds::Refunds};
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{answer::Answer, billing::shown, call::Call, error::ApiError, shapes};
+use super::{answer::Answer, call::Call, error::ApiError, fields, reading::shown, shapes};
 use crate::app::App;
 
 /// What `POST /api/refunds` takes.
@@ -115,37 +114,14 @@ async fn amount(
     account_id: AccountId,
     body: &RefundBody,
 ) -> Result<Option<Money>, ApiError> {
-    let own = app
-        .ledger
-        .look(Some(account_id), move |world| world.account(account_id).map(|it| it.currency))
-        .await?
-        .ok_or(Rejection::AccountUnknown { account: account_id })?;
-    let currency = match &body.currency {
-        None => own,
-        Some(code) => code
-            .parse()
-            .map_err(|error: MoneyError| ApiError::new("currency_unknown", error.to_string()))?,
-    };
-    let Some(text) = &body.amount else {
+    let own = fields::own_currency(app, account_id).await?;
+    let given = body.currency.as_deref().map_or(Ok(own), fields::currency)?;
+    match &body.amount {
+        Some(text) => fields::money(text, given).map(Some),
+        None if given == own => Ok(None),
         // A currency alone still says what the caller believes the account to be billed in.
-        let (given, expected) = (currency, own);
-        let agrees = given == expected;
-        return if agrees {
-            Ok(None)
-        } else {
-            Err(Rejection::WrongCurrency { given, expected }.into())
-        };
-    };
-    Money::parse(text, currency).map(Some).map_err(|error| {
-        let code = match error {
-            MoneyError::TooPrecise { .. } => "amount_too_precise",
-            MoneyError::TooLarge => "amount_too_large",
-            MoneyError::Malformed | MoneyError::UnknownCurrency(_) | MoneyError::Mixed(..) => {
-                "amount_malformed"
-            }
-        };
-        ApiError::new(code, error.to_string())
-    })
+        None => Err(Rejection::WrongCurrency { given, expected: own }.into()),
+    }
 }
 
 /// `GET /api/refunds/{id}`

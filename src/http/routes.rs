@@ -7,8 +7,8 @@ use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, 
 use warp::http::Method;
 
 use super::{
-    accounts, answer::Answer, billing, call::Call, clock, error::ApiError, exports, health, plans,
-    reapply, refunds, sandbox,
+    accounts, adjustments, answer::Answer, call::Call, checkout, clock, coupons, error::ApiError,
+    exports, health, plan_change, plans, reapply, refunds, rules, sandbox, subscription, usage,
 };
 use crate::app::App;
 
@@ -96,21 +96,44 @@ routes! {
     GET "/api/accounts/{id}/payments" MONEY, accounts::payments, "An account's payments";
     GET "/api/accounts/{id}/refunds" MONEY, accounts::refunds, "An account's refunds";
 
-    GET "/api/billing/subscription/me" ANYONE, billing::me, "The caller's subscription";
-    GET "/api/billing/subscription" READERS, billing::list, "Subscriptions, page by page";
-    GET "/api/billing/subscription/{id}" READERS, billing::get, "One subscription";
-    PATCH "/api/billing/subscription/{id}" SUPER, billing::patch, "Change a subscription";
-    POST "/api/billing/checkout" MANAGERS, billing::checkout, "Order a plan and start its checkout";
-    POST "/api/billing/checkout/confirm" MANAGERS, billing::confirm, "Confirm the payment of a checkout";
-    POST "/api/billing/plan-change" MANAGERS, billing::plan_change, "Switch to another plan, prorated";
-    POST "/api/billing/plan-change/preview" MANAGERS, billing::preview, "What switching would cost now";
-    POST "/api/billing/cancel" MANAGERS, billing::cancel, "Cancel, at period end by default";
-    POST "/api/billing/resume" MANAGERS, billing::resume, "Take a cancellation back";
-    POST "/api/billing/invoices/{id}/checkout" MANAGERS, billing::pay_invoice, "Start the checkout of an open invoice";
+    GET "/api/accounts/{id}/usage" ANYONE, usage::get, "What is used of the plan's limits";
+    POST "/api/accounts/{id}/usage" SUPER, usage::report, "Report what is used of a limit";
+    POST "/api/accounts/{id}/usage/reservations" SUPER, usage::reserve, "Set room aside under a limit";
+    POST "/api/accounts/{id}/usage/reservations/{reservation}/release" SUPER, usage::release, "Give room back that was set aside";
+
+    POST "/api/accounts/{id}/credit" SUPER, adjustments::credit, "Give the account credit";
+    POST "/api/accounts/{id}/invoices/{invoice}/write-off" SUPER, adjustments::write_off, "Give up what is due on an invoice";
+    POST "/api/accounts/{id}/invoices/{invoice}/credit-note" SUPER, adjustments::credit_note, "Take an invoice back, or part of it";
+    POST "/api/accounts/{id}/adjustments/{adjustment}/undo" SUPER, adjustments::undo, "Undo a wrong adjustment";
+    POST "/api/accounts/{id}/orders/{order}/cancel" MANAGERS, adjustments::cancel_order, "Cancel an order that nobody has paid";
+    POST "/api/accounts/{id}/release" SUPER, adjustments::release, "Bill a parked account again";
+
+    GET "/api/billing/subscription/me" ANYONE, subscription::me, "The caller's subscription";
+    GET "/api/billing/subscription" READERS, subscription::list, "Subscriptions, page by page";
+    GET "/api/billing/subscription/{id}" READERS, subscription::get, "One subscription";
+    PATCH "/api/billing/subscription/{id}" SUPER, subscription::patch, "Change a subscription";
+    POST "/api/billing/checkout" MANAGERS, checkout::checkout, "Order a plan and start its checkout";
+    POST "/api/billing/checkout/confirm" MANAGERS, checkout::confirm, "Confirm the payment of a checkout";
+    POST "/api/billing/plan-change" MANAGERS, plan_change::plan_change, "Switch to another plan, prorated";
+    POST "/api/billing/plan-change/preview" MANAGERS, plan_change::preview, "What switching would cost now";
+    POST "/api/billing/cancel" MANAGERS, subscription::cancel, "Cancel, at period end by default";
+    POST "/api/billing/resume" MANAGERS, subscription::resume, "Take a cancellation back";
+    POST "/api/billing/invoices/{id}/checkout" MANAGERS, checkout::pay_invoice, "Start the checkout of an open invoice";
     GET "/api/billing/payments/export" MONEY, exports::payments, "Payments as CSV";
+
+    GET "/api/coupons" READERS, coupons::list, "Coupons, page by page";
+    POST "/api/coupons" SUPER, coupons::offer, "Put a coupon on offer";
+    GET "/api/coupons/{code}" READERS, coupons::get, "One coupon";
+    POST "/api/coupons/{code}/withdraw" SUPER, coupons::withdraw, "Take a coupon off offer";
 
     POST "/api/refunds" MANAGERS, refunds::request, "Ask for a refund by the policy";
     GET "/api/refunds/{id}" MONEY, refunds::get, "One refund";
+
+    GET "/api/ledger/policy" READERS, rules::policy, "The billing policy in force";
+    POST "/api/ledger/policy" SUPER, rules::adopt_policy, "Adopt another billing policy";
+    GET "/api/ledger/tax-rules" READERS, rules::tax_rules, "The tax rules in force";
+    POST "/api/ledger/tax-rules" SUPER, rules::adopt_tax_rules, "Adopt tax rules";
+    POST "/api/ledger/seller" SUPER, rules::revise_seller, "Change the seller's particulars on later documents";
 
     GET "/sandbox/checkout/{id}" Access::Public, sandbox::page, "The sandbox's checkout page";
     POST "/sandbox/checkout/{id}/pay" Access::Public, sandbox::pay, "Pay in the sandbox";

@@ -1,16 +1,22 @@
 //! What the processor dialect shows: camelCase names, amounts as strings in major units.
 
+mod changes;
+mod orders;
+
 use daybook_events::{
     Event, Money, Recorded,
-    event::{
-        AccountEvent, CheckoutStarted, CreditEvent, HeldPlan, InvoiceEvent, InvoiceIssued,
-        OrderEvent, OrderPlaced, PlanChanged, SubscriptionEvent,
-    },
+    coupon::{DiscountValue, HeldDiscount},
+    event::{AccountEvent, CreditNoteIssued, HeldPlan, InvoiceIssued, InvoiceLine},
+    tax::Tax,
+    totals::{TaxAmount, Totals},
 };
-use daybook_projections::subscriptions::{SubscriptionRow, SubscriptionStatus};
+use daybook_projections::subscriptions::SubscriptionRow;
 use serde_json::{Value, json};
 
-use crate::app::App;
+pub use self::{
+    changes::{before_the_change, order_of_change, plan_change},
+    orders::{checkout, confirmed, fulfilled},
+};
 
 /// An amount as a string in major units.
 #[must_use]
@@ -34,7 +40,15 @@ pub fn plan(plan: &HeldPlan) -> Value {
 /// A subscription.
 #[must_use]
 pub fn subscription(row: &SubscriptionRow) -> Value {
-    let cancelling = row.status == SubscriptionStatus::Cancelling;
+    let scheduled = row.scheduled_change.as_ref().map(|change| {
+        json!({
+            "plan": plan(&change.to),
+            "billingCycle": change.to.cycle,
+            "amount": amount(change.to.price),
+            "currency": change.to.price.currency(),
+            "effectiveAt": change.takes_effect_at,
+        })
+    });
     json!({
         "id": row.subscription_id,
         "accountId": row.account_id,
@@ -46,7 +60,10 @@ pub fn subscription(row: &SubscriptionRow) -> Value {
         "currency": row.plan.price.currency(),
         "currentPeriodStart": row.period.start,
         "currentPeriodEnd": row.period.end,
-        "cancelAtPeriodEnd": cancelling,
+        "trialEndsAt": row.trial_ends_at,
+        "discount": row.discount.as_ref().map(discount),
+        "scheduledChange": scheduled,
+        "cancelAtPeriodEnd": row.cancel_at.is_some(),
         "cancelAt": row.cancel_at,
         "startedAt": row.started_at,
         "endedAt": row.ended_at,
@@ -55,28 +72,44 @@ pub fn subscription(row: &SubscriptionRow) -> Value {
     })
 }
 
-/// What a client needs to take the payment of a checkout: ours, and beside it the parameters that
-/// Razorpay's SDK takes, verbatim.
+/// A coupon's discount as a subscription or an order holds it.
 #[must_use]
-pub fn checkout(app: &App, order: &OrderPlaced, number: &str, started: &CheckoutStarted) -> Value {
-    let id = &started.processor_order_id;
+pub fn discount(held: &HeldDiscount) -> Value {
+    let (percent, fixed) = match held.value {
+        DiscountValue::Percent(percent) => (Some(percent), None),
+        DiscountValue::Fixed(money) => (None, Some(money)),
+    };
     json!({
-        "order": { "id": order.order_id, "number": number },
-        "orderId": id,
-        "planId": order.plan.plan_id,
-        "billingCycle": order.plan.cycle,
-        "amount": amount(started.amount),
-        "currency": started.amount.currency(),
-        "processor": started.processor,
-        "checkoutUrl": format!("{}/sandbox/checkout/{id}", app.face.public_url),
-        "razorpay": {
-            "key": app.processor.public_key(),
-            "amount": i64::try_from(started.amount.minor()).unwrap_or(i64::MAX),
-            "currency": started.amount.currency(),
-            "name": order.plan.name,
-            "description": format!("Order {number}"),
-            "order_id": id,
-        },
+        "couponCode": held.coupon,
+        "percent": percent,
+        "amount": fixed.map(amount),
+        "periodsLeft": held.periods_left,
+    })
+}
+
+/// The sums of a document or a quote.
+#[must_use]
+pub fn totals(totals: &Totals, tax: &Tax) -> Value {
+    json!({
+        "subtotal": amount(totals.price),
+        "discount": amount(totals.discount),
+        "net": amount(totals.net),
+        "tax": amount(totals.tax),
+        "taxes": totals.taxes.iter().map(tax_amount).collect::<Vec<_>>(),
+        "taxInclusive": tax.inclusive,
+        "taxNote": tax.wording,
+        "total": amount(totals.total),
+        "currency": totals.total.currency(),
+    })
+}
+
+fn tax_amount(tax: &TaxAmount) -> Value {
+    json!({
+        "name": tax.rate.name,
+        "jurisdiction": tax.rate.jurisdiction,
+        "percent": tax.rate.percent,
+        "base": amount(tax.base),
+        "amount": amount(tax.amount),
     })
 }
 
@@ -88,61 +121,37 @@ pub fn invoice(recorded: &Recorded, issued: &InvoiceIssued) -> Value {
         "number": recorded.number,
         "total": amount(issued.totals.total),
         "currency": issued.totals.total.currency(),
-        "lines": issued.lines.iter().map(|line| json!({
-            "description": line.description,
-            "amount": amount(line.amount),
-            "periodStart": line.span.start,
-            "periodEnd": line.span.end,
-        })).collect::<Vec<_>>(),
+        "totals": totals(&issued.totals, &issued.tax),
+        "lines": issued.lines.iter().map(line).collect::<Vec<_>>(),
     })
 }
 
-/// What a change of plan comes to, by a pure function of its events.
-#[must_use]
-pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Value {
-    let changed = find(events.clone(), |event| match event {
-        AccountEvent::Subscription(SubscriptionEvent::PlanChanged(changed)) => {
-            Some(changed.clone())
-        }
-        _ => None,
-    });
-    let Some((_, changed)) = changed else { return json!({}) };
-    let currency = changed.to.price.currency();
-    let sum = |pick: &dyn Fn(&AccountEvent) -> Option<Money>| {
-        let amounts = events.clone().filter_map(|recorded| pick(account_event(recorded)?));
-        Money::sum(currency, amounts).map(amount).unwrap_or_default()
-    };
-    let invoice = find(events.clone(), |event| match event {
-        AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued)) => Some(issued.clone()),
-        _ => None,
-    });
-    let PlanChanged { subscription_id, from, to, at, period, .. } = &changed;
+fn line(line: &InvoiceLine) -> Value {
+    let discount = line.discount.as_ref();
     json!({
-        "subscriptionId": subscription_id,
-        "from": plan(from),
-        "to": plan(to),
-        "billingCycle": to.cycle,
-        "effectiveAt": at,
-        "currentPeriodStart": period.start,
-        "currentPeriodEnd": period.end,
-        "currency": currency,
-        "credit": sum(&|event| match event {
-            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(note.totals.total),
-            _ => None,
-        }),
-        "charge": sum(&|event| match event {
-            AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(issued)) => Some(issued.totals.total),
-            _ => None,
-        }),
-        "creditApplied": sum(&|event| match event {
-            AccountEvent::Credit(CreditEvent::CreditApplied(applied)) => Some(applied.amount),
-            _ => None,
-        }),
-        "amountDue": sum(&|event| match event {
-            AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => Some(placed.amount),
-            _ => None,
-        }),
-        "invoice": invoice.map(|(recorded, issued)| self::invoice(&recorded, &issued)),
+        "description": line.description,
+        "price": amount(line.price),
+        "discount": discount.map(|discount| amount(discount.amount)),
+        "couponCode": discount.map(|discount| discount.coupon),
+        "amount": amount(line.amount),
+        "net": amount(line.net),
+        "total": amount(line.total),
+        "periodStart": line.span.start,
+        "periodEnd": line.span.end,
+    })
+}
+
+/// A credit note as it was issued.
+#[must_use]
+pub fn credit_note(recorded: &Recorded, note: &CreditNoteIssued) -> Value {
+    json!({
+        "id": note.credit_note_id,
+        "number": recorded.number,
+        "invoiceId": note.invoice_id,
+        "invoiceNumber": note.invoice_number,
+        "total": amount(note.totals.total),
+        "currency": note.totals.total.currency(),
+        "totals": totals(&note.totals, &note.tax),
     })
 }
 
@@ -155,10 +164,15 @@ pub fn account_event(recorded: &Recorded) -> Option<&AccountEvent> {
     }
 }
 
-/// The first event that a pattern finds, with its envelope.
-pub fn find<'e, T>(
-    mut events: impl Iterator<Item = &'e Recorded>,
+/// The newest event that a pattern finds, with its envelope: a command's own events come after
+/// those of what had fallen due before it.
+pub fn last<'e, T>(
+    events: impl Iterator<Item = &'e Recorded>,
     pick: impl Fn(&AccountEvent) -> Option<T>,
 ) -> Option<(Recorded, T)> {
-    events.find_map(|recorded| Some((recorded.clone(), pick(account_event(recorded)?)?)))
+    events.filter_map(|event| Some((event, pick(account_event(event)?)?))).last().map(owned)
+}
+
+fn owned<T>((recorded, found): (&Recorded, T)) -> (Recorded, T) {
+    (recorded.clone(), found)
 }

@@ -27,7 +27,7 @@ use daybook::{
 };
 use daybook_events::{
     Currency, Origin,
-    commands::{Command, IssueKey, PublishPlan},
+    commands::{Command, IssueKey, PublishPlan, SettleDue},
     event::Role,
     ids::AccountId,
     store::{self, Clock, Options, Receipt, Request, SubmitError},
@@ -312,12 +312,13 @@ impl TestApp {
     }
 
     pub(crate) async fn customer_in(&self, currency: &str) -> Customer {
+        self.customer_with(currency, json!({ "name": "Ada", "country": "GB" })).await
+    }
+
+    /// A new customer with billing details.
+    pub(crate) async fn customer_with(&self, currency: &str, billing: Value) -> Customer {
         let name = format!("user-{}", self.names.fetch_add(1, Ordering::Relaxed));
-        let body = json!({
-            "external_id": name,
-            "currency": currency,
-            "billing": { "name": name, "country": "GB" },
-        });
+        let body = json!({ "external_id": name, "currency": currency, "billing": billing });
         let opened = self.post("/api/accounts", &self.super_key, &body).await.ok();
         let account_id = opened["account_id"].as_str().unwrap().to_owned();
         let key = self.key(Role::Owner, Some(&account_id)).await;
@@ -344,9 +345,45 @@ impl TestApp {
     pub(crate) async fn subscriber(&self, plan: &str) -> Customer {
         let customer = self.customer().await;
         let checkout = self.checkout(&customer, plan).await;
-        let paid = self.pay(&checkout).await;
-        self.confirm(&customer, &paid).await;
+        self.pay_and_confirm(&customer, &checkout).await;
         customer
+    }
+
+    /// Pays a checkout and confirms the payment.
+    pub(crate) async fn pay_and_confirm(&self, customer: &Customer, checkout: &Value) -> Value {
+        let paid = self.pay(checkout).await;
+        self.confirm(customer, &paid).await
+    }
+
+    /// Posts as the super admin, for an account where one is named.
+    pub(crate) async fn post_as_super(&self, path: &str, account: &str, body: &Value) -> Answered {
+        let headers = [("daybook-account", account)];
+        let headers = if account.is_empty() { &[][..] } else { &headers[..] };
+        let body = Some(body.to_string().into_bytes());
+        self.send("POST", path, &self.super_key, headers, body).await
+    }
+
+    /// Posts what is refused, and appends nothing.
+    pub(crate) async fn refuses(&self, path: &str, key: &str, body: &Value, expected: &str) {
+        let before = self.log_position().await;
+        let answer = self.post(path, key, body).await;
+        let said = format!("{} {}", answer.status, answer.code());
+        assert_eq!(said, expected, "POST {path} {body}: {}", answer.text);
+        assert_eq!(self.log_position().await, before, "POST {path} {body} appended something");
+    }
+
+    /// Records what has fallen due on a customer's account.
+    pub(crate) async fn settle_due(&self, customer: &Customer) {
+        let account_id = customer.account_id.parse().unwrap();
+        self.submit(SettleDue { account_id, until: None }).await.unwrap();
+        self.settle().await;
+    }
+
+    /// The newest invoice of a customer.
+    pub(crate) async fn newest_invoice(&self, customer: &Customer) -> Value {
+        let path = format!("/api/accounts/{}/invoices", customer.account_id);
+        let invoices = self.get(&path, &customer.key).await.ok();
+        invoices["data"].as_array().unwrap().last().unwrap().clone()
     }
 
     /// The last position of the log.

@@ -22,11 +22,13 @@ const BY_READER: &[&str] = &[
     "GET /api/accounts/{<whose>_account}/invoices",
     "GET /api/accounts/{<whose>_account}/payments",
     "GET /api/accounts/{<whose>_account}/refunds",
+    "GET /api/accounts/{<whose>_account}/usage",
 ];
 const BY_OWNER: &[&str] = &[
     "GET /api/refunds/{<whose>_refund}",
     "GET /api/accounts/{<whose>_account}",
     "GET /api/accounts/{<whose>_account}/payments",
+    "POST /api/accounts/{<whose>_account}/orders/{order}/cancel",
     "POST /api/billing/invoices/{<whose>_invoice}/checkout",
     "super GET /api/billing/subscription/{<whose>_sub}",
     "super PATCH /api/billing/subscription/{<whose>_sub}",

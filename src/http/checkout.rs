@@ -1,0 +1,193 @@
+//! The processor dialect's checkout: order a plan or pay an invoice, and confirm the payment.
+
+use std::sync::Arc;
+
+use daybook_events::{
+    Rejection,
+    commands::{ConfirmPayment, PlaceOrder, StartCheckout},
+    event::{AccountEvent, CheckoutStarted, OrderEvent, OrderPlaced, OrderPurpose},
+    ids::{AccountId, InvoiceId, OrderId},
+    store::SubmitError,
+};
+use serde::Deserialize;
+
+use super::{
+    answer::Answer,
+    call::Call,
+    error::ApiError,
+    fields::{NoFields, agreed_price, cycle},
+    shapes,
+};
+use crate::app::App;
+
+/// What `POST /api/billing/checkout` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CheckoutBody {
+    plan_id: String,
+    billing_cycle: String,
+    coupon_code: Option<String>,
+    price: Option<String>,
+}
+
+/// `POST /api/billing/checkout`: places an order, asks the processor, and returns what the client
+/// SDK needs. An order with nothing to pay is fulfilled at once, and so is one that begins with
+/// free days.
+///
+/// # Errors
+/// The rejection of the order, or a processor that does not help.
+pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: CheckoutBody = call.json()?;
+    let account_id = call.account()?;
+    app.processor.ready()?;
+    let price = agreed_price(&app, &call, account_id, body.price.as_deref()).await?;
+    let (plan, cycle, coupon) = (body.plan_id, cycle(&body.billing_cycle)?, body.coupon_code);
+    let command = PlaceOrder { account_id, plan, cycle, price, coupon };
+    let receipt = app.submit(call.request(command)?).await?;
+    let events = receipt.events.iter().map(AsRef::as_ref);
+    let ordered = shapes::last(events.clone(), |event| match event {
+        AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => {
+            let subscribes = matches!(placed.purpose, OrderPurpose::Subscribe { .. });
+            subscribes.then(|| placed.clone())
+        }
+        _ => None,
+    });
+    let (placed, order) =
+        ordered.ok_or_else(|| ApiError::internal(&"an order without its event"))?;
+    if order.amount.is_zero() {
+        let body = shapes::fulfilled(&placed, &order, events);
+        return Ok(Answer::ok(&body).at(receipt.position()));
+    }
+    let (started, position) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
+    let number = placed.number.unwrap_or_default();
+    Ok(Answer::ok(&shapes::checkout(&app, &order, &number, &started)).at(position))
+}
+
+/// The checkout of an order: asked of the processor and recorded, unless that has happened.
+///
+/// # Errors
+/// The rejection, or a processor that does not help.
+pub(super) async fn ensure_checkout(
+    app: &Arc<App>,
+    call: &Call,
+    step: &str,
+    account_id: AccountId,
+    order: &OrderPlaced,
+) -> Result<(CheckoutStarted, i64), ApiError> {
+    let processor_order_id = app.processor.create_order(order.order_id, order.amount)?;
+    let command = StartCheckout {
+        account_id,
+        order_id: order.order_id,
+        processor: app.processor.name().to_owned(),
+        processor_order_id,
+    };
+    // A retry of the whole call meets this step's own key, and so the same answer.
+    match app.submit(call.request_for(step, command, None)?).await {
+        Ok(receipt) => {
+            let events = receipt.events.iter().map(AsRef::as_ref);
+            let started = shapes::last(events, |event| match event {
+                AccountEvent::Order(OrderEvent::CheckoutStarted(started)) => Some(started.clone()),
+                _ => None,
+            });
+            let (_, started) =
+                started.ok_or_else(|| ApiError::internal(&"a checkout without its event"))?;
+            Ok((started, receipt.position()))
+        }
+        Err(SubmitError::Rejected(Rejection::CheckoutAlreadyStarted { order })) => {
+            let started = running_checkout(app, account_id, order).await?;
+            Ok((started, app.settled(Some(account_id)).await))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn running_checkout(
+    app: &Arc<App>,
+    account_id: AccountId,
+    order: OrderId,
+) -> Result<CheckoutStarted, ApiError> {
+    let started = app
+        .ledger
+        .look(Some(account_id), move |world| {
+            let order = world.account(account_id)?.orders.get(order)?;
+            order.checkout.as_deref().cloned()
+        })
+        .await?;
+    started.ok_or_else(|| Rejection::OrderNotOpen { order }.into())
+}
+
+/// What `POST /api/billing/checkout/confirm` takes: what the processor's SDK returned.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ConfirmBody {
+    payment_id: String,
+    order_id: String,
+    signature: String,
+}
+
+/// `POST /api/billing/checkout/confirm`: books the payment, if the processor's signature over the
+/// *stored* order id says so.
+///
+/// # Errors
+/// A wrong signature, an order of somebody else's, or the rejection.
+pub async fn confirm(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: ConfirmBody = call.json()?;
+    let account_id = call.account()?;
+    let given = body.order_id.clone();
+    let stored = app
+        .ledger
+        .look(Some(account_id), move |world| {
+            let account = world.account(account_id)?;
+            account.orders.of_processor(&given).map(|_| given)
+        })
+        .await?;
+    let stored = stored.ok_or_else(|| ApiError::from(Rejection::OrderUnknown))?;
+    if body.payment_id.is_empty() || body.payment_id.len() > 200 {
+        return Err(ApiError::new("invalid_request", "`paymentId` has 1 to 200 characters"));
+    }
+    if !app.processor.confirms(&stored, &body.payment_id, &body.signature) {
+        let text = "the signature is not the processor's over this order and payment";
+        return Err(ApiError::new("signature_invalid", text));
+    }
+    let command = ConfirmPayment {
+        account_id,
+        processor_order_id: stored,
+        processor_payment_id: body.payment_id,
+        amount: None,
+    };
+    let receipt = app.submit(call.request(command)?).await?;
+    let body = shapes::confirmed(receipt.events.iter().map(AsRef::as_ref));
+    Ok(Answer::ok(&body).at(receipt.position()))
+}
+
+/// `POST /api/billing/invoices/{id}/checkout`: what the client SDK needs to pay an open invoice,
+/// such as that of a renewal.
+///
+/// # Errors
+/// No such invoice, or nothing due on it.
+pub async fn pay_invoice(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let NoFields {} = call.json_or_empty()?;
+    let account_id = call.account()?;
+    let invoice: InvoiceId = call.captured_id(0)?;
+    let found = app
+        .ledger
+        .look(Some(account_id), move |world| {
+            let account = world.account(account_id).ok_or(Rejection::InvoiceUnknown { invoice })?;
+            account.invoices.get(invoice).ok_or(Rejection::InvoiceUnknown { invoice })?;
+            let open = account.orders.open_for(invoice).next();
+            let order = open.ok_or(Rejection::InvoiceNotOpen { invoice })?;
+            let placed = OrderPlaced {
+                order_id: order.id,
+                purpose: order.purpose.clone(),
+                plan: order.plan.clone(),
+                amount: order.amount,
+                expires_at: order.expires_at,
+            };
+            Ok::<_, Rejection>((placed, order.number.clone()))
+        })
+        .await?;
+    let (order, number) = found?;
+    // Its one step: it meets the caller's key under the name that every other call uses.
+    let (started, position) = ensure_checkout(&app, &call, "", account_id, &order).await?;
+    Ok(Answer::ok(&shapes::checkout(&app, &order, &number, &started)).at(position))
+}

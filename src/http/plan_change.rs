@@ -1,0 +1,236 @@
+//! The processor dialect's plan change, and its preview, whose figures a token pins.
+
+use std::sync::Arc;
+
+use daybook_events::{
+    Money, Recorded, Rejection, Timestamp,
+    commands::{ChangePlan, PREVIEW_SECONDS, Preview},
+    event::{AccountEvent, ProfileEvent, SubscriptionEvent},
+    ids::{AccountId, PlanId},
+    period::Cycle,
+    store::SubmitError,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    answer::Answer,
+    call::Call,
+    checkout::ensure_checkout,
+    error::ApiError,
+    fields::{agreed_price, cycle},
+    shapes,
+};
+use crate::app::App;
+
+/// What `POST /api/billing/plan-change` and its preview take.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct PlanChangeBody {
+    plan_id: String,
+    billing_cycle: Option<String>,
+    at_period_end: Option<bool>,
+    price: Option<String>,
+    preview_token: Option<String>,
+}
+
+impl PlanChangeBody {
+    /// The change that is asked for, not pinned.
+    async fn command(
+        &self,
+        app: &Arc<App>,
+        call: &Call,
+        account_id: AccountId,
+    ) -> Result<ChangePlan, ApiError> {
+        let cycle = self.billing_cycle.as_deref().map(cycle).transpose()?;
+        Ok(ChangePlan {
+            account_id,
+            plan: Some(self.plan_id.clone()),
+            cycle,
+            price: agreed_price(app, call, account_id, self.price.as_deref()).await?,
+            at_period_end: self.at_period_end.unwrap_or(false),
+            preview: None,
+        })
+    }
+}
+
+/// `POST /api/billing/plan-change`: takes effect now, once it is paid, or when the period ends;
+/// where something is to be paid, the answer carries the parameters of its checkout.
+///
+/// # Errors
+/// The rejection; a preview token of another change. A preview that does not hold any more is
+/// refused with a new one.
+pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: PlanChangeBody = call.json()?;
+    let account_id = call.account()?;
+    app.processor.ready()?;
+    let asked = body.command(&app, &call, account_id).await?;
+    let preview = match &body.preview_token {
+        Some(token) => Some(pinned(&app, token, &asked).await?),
+        None => None,
+    };
+    let command = ChangePlan { preview, ..asked.clone() };
+    let receipt = match app.submit(call.request(command)?).await {
+        Err(SubmitError::Rejected(stale @ Rejection::PreviewStale)) => {
+            // What the change would come to now, unless it cannot be made any more.
+            let anew = previewed(&app, &call, asked).await?;
+            return Err(ApiError::from(stale).with("preview", anew));
+        }
+        answered => answered?,
+    };
+    let events = receipt.events.iter().map(AsRef::as_ref);
+    let mut body = shapes::plan_change(events.clone())
+        .ok_or_else(|| ApiError::internal(&"a plan change without its event"))?;
+    let mut position = receipt.position();
+    body["checkout"] = Value::Null;
+    if let Some((placed, order)) = shapes::order_of_change(events) {
+        let (started, at) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
+        let number = placed.number.unwrap_or_default();
+        body["checkout"] = shapes::checkout(&app, &order, &number, &started);
+        position = at;
+    }
+    Ok(Answer::ok(&body).at(position))
+}
+
+/// `POST /api/billing/plan-change/preview`: what the change would come to now, without making it,
+/// and the token that makes it so.
+///
+/// # Errors
+/// The rejection.
+pub async fn preview(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: PlanChangeBody = call.json()?;
+    if body.preview_token.is_some() {
+        let text = "a preview gives a `previewToken`, and takes none";
+        return Err(ApiError::new("invalid_request", text));
+    }
+    let account_id = call.account()?;
+    let asked = body.command(&app, &call, account_id).await?;
+    Ok(Answer::ok(&previewed(&app, &call, asked).await?))
+}
+
+/// What a token pins: whose change, to what, and the state of the world that its figures come from.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    account: AccountId,
+    plan: PlanId,
+    cycle: Option<Cycle>,
+    at_period_end: bool,
+    price: Option<Money>,
+    preview: Preview,
+}
+
+/// The preview that a token pins, if it is this ledger's own and of the change that is asked for.
+async fn pinned(app: &App, token: &str, asked: &ChangePlan) -> Result<Preview, ApiError> {
+    let invalid = || {
+        let text = "the preview token is not one of this ledger's for this account and change";
+        ApiError::new("preview_token_invalid", text)
+    };
+    let text = app.seal.open(token).ok_or_else(invalid)?;
+    let pin: Pin = serde_json::from_str(&text).map_err(|_| invalid())?;
+    let plan = match plan_of(app, asked).await? {
+        Some((id, _)) => id,
+        // The rules say so better.
+        None => pin.plan,
+    };
+    let fits = pin.account == asked.account_id
+        && pin.plan == plan
+        && pin.cycle == asked.cycle
+        && pin.at_period_end == asked.at_period_end
+        && pin.price == asked.price;
+    if fits { Ok(pin.preview) } else { Err(invalid()) }
+}
+
+/// The plan that is asked for, with its revision.
+async fn plan_of(app: &App, asked: &ChangePlan) -> Result<Option<(PlanId, u32)>, ApiError> {
+    let reference = asked.plan.clone().unwrap_or_default();
+    let found = app
+        .ledger
+        .look(None, move |world| {
+            world.catalogue.find(&reference).map(|plan| (plan.id, plan.revision))
+        })
+        .await?;
+    Ok(found)
+}
+
+/// What a change would come to now, with its token.
+///
+/// What the token pins is read before the figures are reckoned: should anything move between, the
+/// token is stale, and never of other figures than those shown.
+async fn previewed(app: &App, call: &Call, asked: ChangePlan) -> Result<Value, ApiError> {
+    let account_id = asked.account_id;
+    let plan = plan_of(app, &asked).await?;
+    let (book_version, period_end) = app
+        .ledger
+        .look(Some(account_id), move |world| {
+            let live = world.account(account_id).and_then(|account| account.live());
+            (world.book.version, live.map(|subscription| subscription.period.end))
+        })
+        .await?;
+    let events = app.ledger.preview(call.request(asked.clone())?).await?;
+    let mut body = shapes::plan_change(events.iter()).ok_or_else(|| no_change(&events))?;
+    let internal = || ApiError::internal(&"a preview without its plan, period or event");
+    let first = events.iter().find(|event| event.account() == Some(account_id));
+    let (first, (plan, plan_revision)) = (first.ok_or_else(internal)?, plan.ok_or_else(internal)?);
+    let (at, account_version) = (first.recorded_at, first.version - 1);
+    let period_end = period_end_after_due(&events).or(period_end).ok_or_else(internal)?;
+    let pin = Pin {
+        account: account_id,
+        plan,
+        cycle: asked.cycle,
+        at_period_end: asked.at_period_end,
+        price: asked.price,
+        preview: Preview { at, account_version, book_version, plan_revision },
+    };
+    let text = serde_json::to_string(&pin).map_err(|error| ApiError::internal(&error))?;
+    body["preview"] = json!(true);
+    body["binding"] = json!(true);
+    body["previewToken"] = json!(app.seal.seal(&text));
+    body["expiresAt"] = json!(at.plus_seconds(PREVIEW_SECONDS).min(period_end));
+    Ok(without_numbers(body))
+}
+
+/// Why a preview shows no change: the rules would park the account.
+fn no_change(events: &[Recorded]) -> ApiError {
+    let parks = |event: &AccountEvent| {
+        matches!(event, AccountEvent::Profile(ProfileEvent::AccountParked(_))).then_some(())
+    };
+    match shapes::last(events.iter(), parks) {
+        Some(_) => Rejection::AccountParked.into(),
+        None => ApiError::internal(&"a preview without its event"),
+    }
+}
+
+/// The end of the period that begins with what has fallen due, where some period does.
+fn period_end_after_due(events: &[Recorded]) -> Option<Timestamp> {
+    let began = |event: &AccountEvent| match event {
+        AccountEvent::Subscription(SubscriptionEvent::SubscriptionRenewed(it)) => {
+            Some(it.period.end)
+        }
+        AccountEvent::Subscription(SubscriptionEvent::SubscriptionActivated(it)) => {
+            Some(it.period.end)
+        }
+        AccountEvent::Subscription(SubscriptionEvent::PlanChanged(it))
+            if it.at == it.period.start =>
+        {
+            Some(it.period.end)
+        }
+        _ => None,
+    };
+    let due = shapes::before_the_change(events)?;
+    shapes::last(due.iter(), began).map(|(_, end)| end)
+}
+
+/// Numbers are assigned with the documents; of a preview there are none yet.
+fn without_numbers(mut body: Value) -> Value {
+    for document in ["invoice", "order"] {
+        if body[document].is_object() {
+            body[document]["number"] = Value::Null;
+        }
+    }
+    let notes = body.get_mut("creditNotes").and_then(Value::as_array_mut);
+    for note in notes.into_iter().flatten() {
+        note["number"] = Value::Null;
+    }
+    body
+}

@@ -1,0 +1,119 @@
+//! What reads have in common: how far the rows have come, and whose they are.
+
+use std::sync::Arc;
+
+use daybook_events::{
+    StreamId,
+    ids::{AccountId, SubscriptionId},
+    store,
+};
+use daybook_projections::{
+    accounts::Accounts,
+    as_of,
+    projection::Projection,
+    query::{self, Page},
+    subscriptions::{SubscriptionRow, Subscriptions},
+};
+use serde_json::json;
+
+use super::{answer::Answer, call::Call, error::ApiError};
+use crate::app::App;
+
+/// Waits for what the caller has written, or for `?min_position=`; tells what is shown.
+///
+/// # Errors
+/// A `min_position` that is no number, or that is not reached in time.
+pub(super) async fn shown(
+    app: &Arc<App>,
+    call: &Call,
+    account: Option<AccountId>,
+) -> Result<i64, ApiError> {
+    if let Some(text) = call.query.get("min_position") {
+        let wanted = text.parse().map_err(|_| {
+            ApiError::new("invalid_request", "`min_position` is a position of the log")
+        })?;
+        if !app.reaches(wanted).await {
+            let text = format!("the projections have not come to position {wanted} yet");
+            return Err(ApiError::new("position_not_reached", text));
+        }
+    }
+    Ok(app.settled(account).await)
+}
+
+/// The account in the path, if the key reaches it: a foreign one looks like a missing one.
+///
+/// # Errors
+/// No account id, or one that the key does not reach.
+pub(super) fn reached(call: &Call) -> Result<AccountId, ApiError> {
+    let named: AccountId = call.captured_id(0)?;
+    match call.caller()?.account {
+        Some(own) if own != named => Err(ApiError::not_found()),
+        Some(_) | None => Ok(named),
+    }
+}
+
+/// A page of an account's rows.
+///
+/// # Errors
+/// No such account within the key's reach, or a page out of range.
+pub(super) async fn of_account<P: Projection>(
+    app: &Arc<App>,
+    call: &Call,
+) -> Result<Answer, ApiError> {
+    let account = reached(call)?;
+    rows::<P>(app, call, Some(account)).await
+}
+
+/// A page of rows, of one account or of all.
+///
+/// # Errors
+/// No such account, or a page out of range.
+pub(super) async fn rows<P: Projection>(
+    app: &Arc<App>,
+    call: &Call,
+    account: Option<AccountId>,
+) -> Result<Answer, ApiError> {
+    let position = shown(app, call, account).await?;
+    let (limit, after) = call.page()?;
+    let account = account.map(|account| account.to_string());
+    if let Some(account) = &account
+        && query::get::<Accounts>(app.pool(), account).await?.is_none()
+    {
+        return Err(ApiError::not_found());
+    }
+    let page = Page { account: account.as_deref(), after: after.as_deref(), limit };
+    let (rows, next) = query::list_with_next::<P>(app.pool(), &page).await?;
+    Ok(Answer::ok(&json!({ "data": rows, "next": next })).at(position))
+}
+
+/// The newest subscription of an account, live or ended.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub(super) async fn newest_subscription(
+    app: &App,
+    account: AccountId,
+) -> Result<Option<SubscriptionRow>, ApiError> {
+    let page = Page { account: Some(&account.to_string()), after: None, limit: 200 };
+    let mut rows = query::list::<Subscriptions>(app.pool(), &page).await?;
+    // Ids are ordered by the instant at which they came about.
+    Ok(rows.pop())
+}
+
+/// A subscription as of a position, not as of now: a retry gets the same answer whatever came
+/// later.
+///
+/// # Errors
+/// A database that cannot be reached, a history that cannot be read.
+pub(super) async fn subscription_as_of(
+    app: &App,
+    account: AccountId,
+    subscription: SubscriptionId,
+    position: i64,
+) -> Result<SubscriptionRow, ApiError> {
+    let mut events = store::stream(app.pool(), StreamId::Account(account)).await?;
+    events.retain(|event| event.position <= position);
+    let row = as_of::row::<Subscriptions>(&subscription.to_string(), &events);
+    let row = row.map_err(|error| ApiError::internal(&error))?;
+    row.ok_or_else(|| ApiError::internal(&"a subscription without its events"))
+}

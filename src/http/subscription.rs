@@ -1,0 +1,177 @@
+//! The processor dialect's subscriptions: read, change by hand, cancel, resume.
+
+use std::sync::Arc;
+
+use daybook_events::{
+    Rejection,
+    commands::{
+        AmendSubscription, CancelSubscription, ChangePlan, CustomiseLimits, ResumeSubscription,
+    },
+    event::{AccountEvent, Limits, SubscriptionEvent},
+    ids::SubscriptionId,
+};
+use daybook_projections::{
+    query::{self, Page},
+    subscriptions::{SubscriptionRow, Subscriptions},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    answer::Answer,
+    call::Call,
+    error::ApiError,
+    fields::{NoFields, cycle},
+    reading::{newest_subscription, shown, subscription_as_of},
+    shapes,
+};
+use crate::app::App;
+
+/// `GET /api/billing/subscription/me`
+///
+/// # Errors
+/// No subscription.
+pub async fn me(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let account = call.account()?;
+    let position = shown(&app, &call, Some(account)).await?;
+    let row = newest_subscription(&app, account).await?;
+    let row = row.ok_or_else(|| ApiError::from(Rejection::NoSubscription))?;
+    Ok(Answer::ok(&shapes::subscription(&row)).at(position))
+}
+
+/// `GET /api/billing/subscription`
+///
+/// # Errors
+/// A page out of range.
+pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let account = call.account_if_any()?;
+    let position = shown(&app, &call, account).await?;
+    let (limit, after) = call.page()?;
+    let account = account.map(|account| account.to_string());
+    let page = Page { account: account.as_deref(), after: after.as_deref(), limit };
+    let (rows, next) = query::list_with_next::<Subscriptions>(app.pool(), &page).await?;
+    let shown: Vec<_> = rows.iter().map(shapes::subscription).collect();
+    Ok(Answer::ok(&json!({ "data": shown, "next": next })).at(position))
+}
+
+/// `GET /api/billing/subscription/{id}`
+///
+/// # Errors
+/// No such subscription within the key's reach.
+pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let position = shown(&app, &call, None).await?;
+    let row = row(&app, &call).await?;
+    Ok(Answer::ok(&shapes::subscription(&row)).at(position))
+}
+
+async fn row(app: &Arc<App>, call: &Call) -> Result<SubscriptionRow, ApiError> {
+    let id: SubscriptionId = call.captured_id(0)?;
+    let reach = call.account_if_any()?;
+    query::get::<Subscriptions>(app.pool(), &id.to_string())
+        .await?
+        .filter(|row| reach.is_none_or(|account| row.account_id == account))
+        .ok_or_else(ApiError::not_found)
+}
+
+/// What `PATCH /api/billing/subscription/{id}` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Patch {
+    plan_id: Option<String>,
+    billing_cycle: Option<String>,
+    cancel_at_period_end: Option<bool>,
+    limits: Option<Limits>,
+    reason: Option<String>,
+}
+
+/// `PATCH /api/billing/subscription/{id}`: every change, or none.
+///
+/// # Errors
+/// No such subscription, or the rejection of a change.
+pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    shown(&app, &call, None).await?;
+    let patch: Patch = call.json()?;
+    let row = row(&app, &call).await?;
+    let account_id = row.account_id;
+    let cycle = patch.billing_cycle.as_deref().map(cycle).transpose()?;
+    let changes_plan = patch.plan_id.is_some() || cycle.is_some();
+    let command = AmendSubscription {
+        account_id,
+        resume: (patch.cancel_at_period_end == Some(false))
+            .then_some(ResumeSubscription { account_id }),
+        change: changes_plan.then_some(ChangePlan {
+            account_id,
+            plan: patch.plan_id,
+            cycle,
+            price: None,
+            at_period_end: false,
+            preview: None,
+        }),
+        limits: patch.limits.map(|limits| CustomiseLimits { account_id, limits }),
+        cancel: (patch.cancel_at_period_end == Some(true))
+            .then_some(CancelSubscription { account_id, at_period_end: true }),
+    };
+    let receipt = app.submit(call.request_for("", command, patch.reason)?).await?;
+    let position = receipt.position();
+    let row = subscription_as_of(&app, account_id, row.subscription_id, position).await?;
+    Ok(Answer::ok(&shapes::subscription(&row)).at(position))
+}
+
+/// What `POST /api/billing/cancel` takes; nothing at all means at period end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CancelBody {
+    at_period_end: Option<bool>,
+    reason: Option<String>,
+}
+
+/// `POST /api/billing/cancel`: deferred to period end by default.
+///
+/// # Errors
+/// The rejection.
+pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: CancelBody = call.json_or_empty()?;
+    let account_id = call.account()?;
+    let at_period_end = body.at_period_end.unwrap_or(true);
+    let command = CancelSubscription { account_id, at_period_end };
+    let receipt = app.submit(call.request_for("", command, body.reason)?).await?;
+    // The newest: what had fallen due on the account may have ended an older subscription.
+    let ending = shapes::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
+        AccountEvent::Subscription(SubscriptionEvent::CancellationScheduled(it)) => {
+            Some((it.subscription_id, "cancelling", true, it.takes_effect_at))
+        }
+        AccountEvent::Subscription(SubscriptionEvent::SubscriptionEnded(it)) => {
+            Some((it.subscription_id, "ended", false, it.at))
+        }
+        _ => None,
+    });
+    let (_, (id, status, at_period_end, at)) =
+        ending.ok_or_else(|| ApiError::internal(&"a cancellation without its event"))?;
+    let body = json!({
+        "subscriptionId": id,
+        "status": status,
+        "cancelAtPeriodEnd": at_period_end,
+        "effectiveAt": at,
+    });
+    Ok(Answer::ok(&body).at(receipt.position()))
+}
+
+/// `POST /api/billing/resume`: re-activates within the same period.
+///
+/// # Errors
+/// The rejection.
+pub async fn resume(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let NoFields {} = call.json_or_empty()?;
+    let account_id = call.account()?;
+    let receipt = app.submit(call.request(ResumeSubscription { account_id })?).await?;
+    let resumed = shapes::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
+        AccountEvent::Subscription(SubscriptionEvent::SubscriptionResumed(resumed)) => {
+            Some(resumed.subscription_id)
+        }
+        _ => None,
+    });
+    let (_, id) = resumed.ok_or_else(|| ApiError::internal(&"a resume without its event"))?;
+    let row = subscription_as_of(&app, account_id, id, receipt.position()).await?;
+    let body = json!({ "subscriptionId": id, "status": row.status, "cancelAtPeriodEnd": false });
+    Ok(Answer::ok(&body).at(receipt.position()))
+}
