@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     bad_input::scene::{
         Names, Scene,
-        State::{self, Cancelling, Fresh, Ordered, Owing, Subscribed},
+        State::{self, Adjustable, Cancelling, Fresh, Ordered, Owing, Parked, Subscribed},
         fill,
     },
     harness::{Answered, Customer},
@@ -17,7 +17,7 @@ use crate::{
 type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const WRITES: [Row; 9] = [
+const WRITES: [Row; 23] = [
     (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
     (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
     (Fresh, "owner", "POST", "/api/billing/checkout", r#"{"planId":"pro","billingCycle":"monthly"}"#, r#"{"planId":"starter","billingCycle":"monthly"}"#),
@@ -27,6 +27,20 @@ const WRITES: [Row; 9] = [
     (Cancelling, "owner", "POST", "/api/billing/resume", "{}", " {}"),
     (Owing, "owner", "POST", "/api/billing/invoices/{id}/checkout", "{}", " {}"),
     (Subscribed, "owner", "POST", "/api/refunds", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
+    (Ordered, "ledger", "POST", "/api/coupons", r#"{"code":"{order}","percent":"5"}"#, r#"{"code":"{order}","percent":"6"}"#),
+    (Adjustable, "ledger", "POST", "/api/coupons/{code}/withdraw", "{}", " {}"),
+    (Subscribed, "ledger", "POST", "/api/accounts/{id}/usage", r#"{"limit":"max_servers","used":3}"#, r#"{"limit":"max_servers","used":4}"#),
+    (Subscribed, "ledger", "POST", "/api/accounts/{id}/usage/reservations", r#"{"limit":"max_servers","quantity":1}"#, r#"{"limit":"max_servers","quantity":2}"#),
+    (Adjustable, "ledger", "POST", "/api/accounts/{id}/usage/reservations/{reservation}/release", "{}", " {}"),
+    (Fresh, "ledger", "POST", "/api/accounts/{id}/credit", r#"{"amount":"1","reason":"r"}"#, r#"{"amount":"2","reason":"r"}"#),
+    (Owing, "ledger", "POST", "/api/accounts/{id}/invoices/{invoice}/write-off", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
+    (Owing, "ledger", "POST", "/api/accounts/{id}/invoices/{invoice}/credit-note", r#"{"reason":"r"}"#, r#"{"amount":"1","reason":"r"}"#),
+    (Adjustable, "ledger", "POST", "/api/accounts/{id}/adjustments/{adjustment}/undo", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
+    (Ordered, "owner", "POST", "/api/accounts/{id}/orders/{order}/cancel", "{}", " {}"),
+    (Parked, "ledger", "POST", "/api/accounts/{id}/release", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
+    (Ordered, "ledger", "POST", "/api/ledger/seller", r#"{"name":"{order}"}"#, r#"{"name":"other"}"#),
+    (Fresh, "ledger", "POST", "/api/ledger/policy", "{}", " {}"),
+    (Fresh, "ledger", "POST", "/api/ledger/tax-rules", r#"{"rates":[]}"#, r#"{"rates": []}"#),
 ];
 
 /// Writes of the route table that append nothing under a key of the caller's.
@@ -39,8 +53,13 @@ async fn send(
     body: &str,
     key: Option<&str>,
 ) -> Answered {
-    let id = if path.contains("invoices") { "{open_invoice}" } else { "{sub}" };
-    let path = fill(&path.replace("{id}", id), names);
+    let id = match () {
+        () if path.starts_with("/api/accounts/") => "{account}",
+        () if path.contains("invoices") => "{open_invoice}",
+        () => "{sub}",
+    };
+    let path = path.replace("{id}", id).replace("{invoice}", "{open_invoice}");
+    let path = fill(&path.replace("{order}", "{ord}"), names);
     let mut headers = Vec::new();
     if *who == "super" {
         headers.push(("daybook-account", customer.account_id.as_str()));

@@ -28,6 +28,9 @@ pub(crate) enum State {
     CancellingDay40,
     Refunded,
     Owing,
+    /// With a coupon on offer, room set aside, and credit given by hand.
+    Adjustable,
+    Parked,
 }
 
 /// What it is about, the state, the request, the body, and status and code of the answer. The
@@ -119,6 +122,8 @@ impl Scene {
                 self.later(31);
                 names.insert("open_invoice", self.renew(&customer).await);
             }
+            State::Adjustable => self.adjustable(&customer, &mut names).await,
+            State::Parked => self.park(&customer, &mut names).await,
             State::Refunded => {
                 self.subscribe(&customer, "monthly", &mut names).await;
                 let body = json!({ "reason": "customer_request" });
@@ -139,6 +144,7 @@ impl Scene {
         let checkout = self.test.post("/api/billing/checkout", &customer.key, &body).await.ok();
         let (paid, again) = (self.test.pay(&checkout).await, self.test.pay(&checkout).await);
         names.insert("order", text(&paid["orderId"]));
+        names.insert("ord", text(&checkout["order"]["id"]));
         names.insert("payment", text(&paid["paymentId"]));
         names.insert("signature", text(&paid["signature"]));
         names.insert("payment_2", text(&again["paymentId"]));
@@ -151,6 +157,35 @@ impl Scene {
         let confirmed = self.test.confirm(customer, &paid).await;
         names.insert("sub", text(&confirmed["subscription"]["id"]));
         names.insert("invoice", text(&confirmed["invoice"]["id"]));
+    }
+
+    async fn adjustable(&self, customer: &Customer, names: &mut Names) {
+        self.subscribe(customer, "monthly", names).await;
+        let ask = async |path: String, body: Value| {
+            self.test.post(&path, &self.test.super_key, &body).await.ok()
+        };
+        let account = format!("/api/accounts/{}", customer.account_id);
+        let room = json!({ "limit": "max_servers", "quantity": 1 });
+        let room = ask(format!("{account}/usage/reservations"), room).await;
+        names.insert("reservation", text(&room["reservation_id"]));
+        let credit = json!({ "amount": "1", "reason": "r" });
+        let credit = ask(format!("{account}/credit"), credit).await;
+        names.insert("adjustment", text(&credit["adjustment_id"]));
+        let coupon = json!({ "code": names["order"], "percent": "5" });
+        let coupon = ask("/api/coupons".to_owned(), coupon).await;
+        names.insert("code", text(&coupon["code"]));
+    }
+
+    /// Has the account parked by a bound that holds for nobody else.
+    async fn park(&self, customer: &Customer, names: &mut Names) {
+        self.subscribe(customer, "monthly", names).await;
+        let (policy, key) = ("/api/ledger/policy", &self.test.super_key);
+        let bound = json!({ "invoice_lines_per_day": 1 });
+        self.test.post(policy, key, &bound).await.ok();
+        let change = json!({ "planId": "business" });
+        let change = self.test.post("/api/billing/plan-change", &customer.key, &change).await;
+        change.refused(409, "account_parked");
+        self.test.post(policy, key, &json!({})).await.ok();
     }
 
     /// Lets the period end and be billed anew: the invoice that is now open.
