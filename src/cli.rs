@@ -4,6 +4,7 @@
 //! 2 wrong usage, 3 verification failed.
 
 mod bench;
+mod clock;
 mod demo;
 mod key;
 mod migrate;
@@ -12,16 +13,21 @@ mod plan;
 mod rebuild;
 mod replay;
 mod serve;
+mod tick;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
-use daybook_events::store::{self, Ledger, Options};
+use daybook_events::{
+    Currency,
+    store::{self, Ledger, Options},
+};
 use sqlx::PgPool;
 
 pub use self::output::Output;
 use crate::{
+    app::{App, Face},
     config::{Opening, Place},
     database::Database,
     telemetry,
@@ -66,6 +72,11 @@ enum Command {
     Replay(replay::Replay),
     /// Check every hash, the order, and every projection, row by row
     Verify(verify::Verify),
+    /// Record what has fallen due: renewals, trials that end, dunning, orders that expire
+    Tick(tick::Tick),
+    /// Show the ledger's clock, or move a sandbox ledger's forward
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// Make projections anew from the log, while readers go on
     Rebuild(rebuild::Rebuild),
     /// Measure appends and replay on this machine, beside bare Postgres
@@ -104,6 +115,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Key(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,
+        Command::Tick(command) => command.run(&place, output).await,
+        Command::Clock(command) => command.run(&place, output).await,
         Command::Rebuild(command) => command.run(&place, output).await,
         Command::Bench(command) => command.run(output).await,
         Command::Completions { shell } => {
@@ -157,6 +170,23 @@ async fn with_ledger<T>(
     with_pool(place, async |pool| {
         let ledger = crate::app::open_ledger(pool, options(), opening).await?;
         work(ledger).await
+    })
+    .await
+}
+
+/// As [`with_ledger`], with its projections following.
+async fn with_app<T>(
+    place: &Place,
+    opening: &Opening,
+    work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with_pool(place, async |pool| {
+        // Nobody is served: links lead nowhere.
+        let face = Face { public_url: String::new(), currency: Currency::USD };
+        let app = Arc::new(App::open(pool, options(), opening, face).await?);
+        let outcome = work(app.clone()).await;
+        app.close().await;
+        outcome
     })
     .await
 }

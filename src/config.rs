@@ -109,6 +109,10 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_CURRENCY", default_value = "USD", value_name = "CODE")]
     pub currency: Currency,
 
+    /// Do not record what falls due: another process, or `daybook tick`, does
+    #[arg(long, env = "DAYBOOK_NO_SCHEDULER")]
+    pub no_scheduler: bool,
+
     /// How many connections are served at once
     #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]
     pub connections: usize,

@@ -13,4 +13,5 @@ pub mod http;
 pub mod local_postgres;
 pub mod plan_file;
 pub mod processors;
+pub mod scheduler;
 pub mod telemetry;

@@ -75,10 +75,16 @@ impl Book {
         self.opened.as_ref().map(|opened| opened.kind)
     }
 
+    /// The seller's zone; UTC before the book is open.
+    #[must_use]
+    pub fn time_zone(&self) -> Tz {
+        self.opened.as_ref().map_or(Tz::UTC, |opened| opened.time_zone)
+    }
+
     /// The accounting day of an instant: the day in the seller's zone.
     #[must_use]
     pub fn posting_day(&self, at: Timestamp) -> NaiveDate {
-        at.day_in(self.opened.as_ref().map_or(Tz::UTC, |opened| opened.time_zone))
+        at.day_in(self.time_zone())
     }
 
     /// The month in which the seller's financial year begins.

@@ -7,7 +7,7 @@
 use daybook_events::{
     Event, Recorded, Timestamp,
     event::{PlanEvent, PlanPublished, PlanTerms},
-    ids::PlanId,
+    ids::{PlanId, ReapplicationId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,22 @@ pub struct PlanRow {
     pub published_at: Timestamp,
     /// The instant of the newest revision; `null` while it is the first.
     pub revised_at: Option<Timestamp>,
+    /// The newest request that its limits reach its subscribers; `null` where there was none.
+    pub reapplication: Option<PlanReapplication>,
+}
+
+/// A request that a plan's limits reach its subscribers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanReapplication {
+    /// Its id, which every subscriber's event names.
+    pub reapplication_id: ReapplicationId,
+    /// The revision whose limits they were when it was asked.
+    pub revision: u32,
+    /// Whether subscribers with limits of their own lose them.
+    pub force: bool,
+    /// The instant at which it was asked.
+    pub asked_at: Timestamp,
 }
 
 impl PlanRow {
@@ -49,6 +65,7 @@ impl PlanRow {
             retired: false,
             published_at: recorded.effective_at,
             revised_at: None,
+            reapplication: None,
         }
     }
 }
@@ -68,12 +85,8 @@ impl Projection for Plans {
             Event::Plan(PlanEvent::PlanPublished(published)) => vec![published.plan_id.to_string()],
             Event::Plan(PlanEvent::PlanRevised(revised)) => vec![revised.plan_id.to_string()],
             Event::Plan(PlanEvent::PlanRetired(retired)) => vec![retired.plan_id.to_string()],
-            // A revision's limits reach subscriptions; the plan says what it said.
-            Event::Plan(PlanEvent::PlanLimitsReapplied(_))
-            | Event::Account(_)
-            | Event::Coupon(_)
-            | Event::Access(_)
-            | Event::Book(_) => Vec::new(),
+            Event::Plan(PlanEvent::PlanLimitsReapplied(asked)) => vec![asked.plan_id.to_string()],
+            Event::Account(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => Vec::new(),
         }
     }
 
@@ -98,11 +111,16 @@ impl Projection for Plans {
             Event::Plan(PlanEvent::PlanRetired(_)) => {
                 Some(PlanRow { position, retired: true, ..existing(row)? })
             }
-            Event::Plan(PlanEvent::PlanLimitsReapplied(_))
-            | Event::Account(_)
-            | Event::Coupon(_)
-            | Event::Access(_)
-            | Event::Book(_) => row,
+            Event::Plan(PlanEvent::PlanLimitsReapplied(asked)) => {
+                let reapplication = Some(PlanReapplication {
+                    reapplication_id: asked.reapplication_id,
+                    revision: asked.revision,
+                    force: asked.force,
+                    asked_at: recorded.effective_at,
+                });
+                Some(PlanRow { position, reapplication, ..existing(row)? })
+            }
+            Event::Account(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => row,
         })
     }
 }

@@ -81,6 +81,31 @@ fn decode<P: Projection>(rows: &[(String, String)]) -> Result<Vec<P::Row>, Engin
     rows.iter().map(|(key, row)| Ok(view::row_of::<P>(key, row)?)).collect()
 }
 
+/// A page of rows whose column has a value, in key order. `column` is a name from our own code.
+///
+/// # Errors
+/// A database that cannot be reached, or a row of another shape.
+pub async fn matching<P: Projection>(
+    executor: impl PgExecutor<'_>,
+    column: &'static str,
+    value: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<P::Row>, EngineError> {
+    let sql = format!(
+        "select key, row::text from daybook_views.{} where {column} = $1 and key > $2
+         order by key limit $3",
+        P::NAME
+    );
+    let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(value)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(executor)
+        .await?;
+    decode::<P>(&rows)
+}
+
 /// Rows whose column lies in a half-open range, in its order.
 #[derive(Debug, Clone, Default)]
 pub struct Between<'a> {

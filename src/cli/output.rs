@@ -92,3 +92,16 @@ pub(crate) fn advance(bar: &ProgressBar, done: i64, all: i64) {
     bar.set_length(u64::try_from(all).unwrap_or(0));
     bar.set_position(u64::try_from(done).unwrap_or(0));
 }
+
+/// A count on standard error of work whose end nobody knows, shown where somebody watches.
+#[must_use]
+pub(crate) fn spinner(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} · {per_sec}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style).with_message(what)
+}
+
+/// Moves a count.
+pub(crate) fn count(bar: &ProgressBar, done: u64) {
+    bar.set_position(done);
+}

@@ -18,6 +18,7 @@ use crate::{
         server::{self, Limits},
     },
     local_postgres::ServerLock,
+    scheduler,
 };
 
 /// Serve the ledger over HTTP.
@@ -101,8 +102,20 @@ pub(super) async fn serve(
         tracing::info!("stopping");
     };
     tracing::info!(%address, "serving");
+    let scheduler = match serving.no_scheduler {
+        true => None,
+        false => {
+            // What fell due while nobody ran comes before anything that callers ask now.
+            scheduler::catch_up(&app).await;
+            Some(tokio::spawn(scheduler::run(app.clone())))
+        }
+    };
     let filter = http::filter(app.clone(), limits);
     let stopped = server::serve(listener, filter, limits, stop).await;
+    if let Some(scheduler) = scheduler {
+        scheduler.abort();
+        let _ = scheduler.await;
+    }
     app.close().await;
     if stopped.open > 0 {
         tracing::warn!(open = stopped.open, "connections were cut at the deadline");

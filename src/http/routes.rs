@@ -7,8 +7,8 @@ use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, 
 use warp::http::Method;
 
 use super::{
-    accounts, answer::Answer, billing, call::Call, error::ApiError, exports, health, plans,
-    refunds, sandbox,
+    accounts, answer::Answer, billing, call::Call, clock, error::ApiError, exports, health, plans,
+    reapply, refunds, sandbox,
 };
 use crate::app::App;
 
@@ -80,6 +80,12 @@ routes! {
 
     GET "/api/plans" Access::Public, plans::list, "Plans on offer";
     GET "/api/plans/{id}" Access::Public, plans::get, "One plan, by number, slug or id";
+
+    POST "/api/admin/plans/{id}/reapply-limits" SUPER, reapply::ask, "Move a plan's subscribers to its current limits";
+    GET "/api/ledger/reapplications/{id}" READERS, reapply::get, "How far a reapplication has come";
+
+    GET "/api/ledger/clock" READERS, clock::get, "What time it is for the ledger";
+    POST "/api/ledger/clock" SUPER, clock::advance, "Move a sandbox ledger's clock forward";
 
     GET "/api/accounts" READERS, accounts::list, "Accounts, page by page";
     POST "/api/accounts" SUPER, accounts::open, "Open an account";

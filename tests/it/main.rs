@@ -17,6 +17,8 @@ mod journey;
 mod local_postgres;
 mod lost_commit;
 mod projections;
+mod races;
+mod scheduler;
 mod server_limits;
 mod store;
 mod tamper;

@@ -21,7 +21,8 @@ pub struct AdvanceClock {
 
 impl AdvanceClock {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
-        let (now, to) = (draft.now(), self.to);
+        // Where it stands, not the microseconds that events recorded there have taken since.
+        let (now, to) = (draft.world().book.clock.unwrap_or(draft.now()), self.to);
         match draft.world().book.kind() {
             Some(BookKind::Sandbox) => {}
             Some(BookKind::Live) | None => return Err(Rejection::ClockNotMovable),

@@ -57,6 +57,7 @@ async fn grant(connection: &mut PgConnection, serving: Option<&str>) -> Result<(
              grant select on all tables in schema {SCHEMA} to {role};
              grant insert on events, idempotency_keys, settings to {role};
              grant insert, update, delete on checkpoints to {role};
+             grant insert, update on jobs to {role};
              grant update (position, recorded_at, frontier, numbers) on head to {role};"
         );
     }

@@ -1,0 +1,73 @@
+//! The ledger's own `/api/ledger/clock`: what time it is, and moving a sandbox ledger's clock.
+
+use std::sync::Arc;
+
+use daybook_events::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{answer::Answer, call::Call, error::ApiError};
+use crate::{
+    app::App,
+    scheduler::{self, SchedulerError},
+};
+
+/// `GET /api/ledger/clock`
+///
+/// # Errors
+/// The failure of the machinery.
+pub async fn get(app: Arc<App>, _call: Call) -> Result<Answer, ApiError> {
+    let stands = app.ledger.look(None, |world| world.book.clock.is_some()).await?;
+    Ok(Answer::ok(&json!({ "now": app.ledger.now().await?, "stands": stands })))
+}
+
+/// What `POST /api/ledger/clock` takes: one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockBody {
+    to: Option<String>,
+    days: Option<u64>,
+}
+
+/// `POST /api/ledger/clock`: answers when everything that falls due on the way is recorded.
+///
+/// # Errors
+/// A clock that cannot be moved, or not there.
+pub async fn advance(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: ClockBody = call.json()?;
+    let to = match (body.to, body.days) {
+        (Some(text), None) => text
+            .parse::<Timestamp>()
+            .map_err(|_| ApiError::new("invalid_request", "`to` is an instant of RFC 3339"))?,
+        (None, Some(days)) if days <= 100_000 => app.ledger.now().await?.plus_days(days),
+        (Some(_) | None, _) => {
+            let text = "either `to`, an instant, or `days`, how many, is given";
+            return Err(ApiError::new("invalid_request", text));
+        }
+    };
+    let advanced = scheduler::advance(&app, to, &mut |_, _| {}).await?;
+    let position = *app.ledger.position().borrow();
+    app.reaches(position).await;
+    let body = json!({
+        "from": advanced.from,
+        "to": advanced.to,
+        "accounts": advanced.settled.accounts,
+        "events": advanced.settled.events,
+        "parked": advanced.settled.parked,
+    });
+    Ok(Answer::ok(&body).at(position))
+}
+
+impl From<SchedulerError> for ApiError {
+    fn from(error: SchedulerError) -> Self {
+        match error {
+            SchedulerError::Submit(error) => error.into(),
+            SchedulerError::Engine(error) => error.into(),
+            SchedulerError::Database(error) => daybook_projections::EngineError::from(error).into(),
+            SchedulerError::Behind(position) => {
+                let text = format!("the projections have not come to position {position} yet");
+                Self::new("position_not_reached", text)
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The panel dialect's `reapply-limits`, and how far one has come.
+
+use std::sync::Arc;
+
+use daybook_events::{commands::ReapplyLimits, ids::ReapplicationId};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{answer::Answer, call::Call, error::ApiError};
+use crate::{app::App, scheduler};
+
+/// What `POST /api/admin/plans/{id}/reapply-limits` takes; nothing at all forces nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReapplyBody {
+    #[serde(default)]
+    force: bool,
+}
+
+/// `POST /api/admin/plans/{id}/reapply-limits`: answers at once; subscribers follow in the
+/// background.
+///
+/// # Errors
+/// No such plan.
+pub async fn ask(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let body: ReapplyBody = call.json_or_empty()?;
+    let by_query = call.query.get("force").is_some_and(|force| force == "true" || force == "1");
+    let plan = call.captures.first().cloned().unwrap_or_default();
+    let command = ReapplyLimits { plan, force: body.force || by_query };
+    let (job, position) = scheduler::ask_reapplication(&app, call.request(command)?).await?;
+    let body = json!({
+        "success": true,
+        "updated": job.total,
+        "message": format!("Reapplying plan limits to ~{} users in background", job.total),
+        "reapplication": job,
+    });
+    Ok(Answer::ok(&body).at(position))
+}
+
+/// `GET /api/ledger/reapplications/{id}`
+///
+/// # Errors
+/// No such reapplication.
+pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let id: ReapplicationId = call.captured_id(0)?;
+    let job = scheduler::find_reapplication(&app, id).await?.ok_or_else(ApiError::not_found)?;
+    Ok(Answer::ok(&job))
+}
