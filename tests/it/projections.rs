@@ -19,7 +19,7 @@ use daybook_events::{
     world::World,
 };
 use daybook_projections::{
-    self as projections, Projection, live, rebuild, schedules::Schedules, verify,
+    self as projections, live, projection::Projection, rebuild, schedules::Schedules, verify,
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -162,6 +162,7 @@ async fn told_again(told: &Told) -> (TestDb, Ledger, watch::Receiver<live::Progr
     let mut options = Options::default();
     options.clock = clock.clone();
     let ledger = log::open(&db, options).await;
+    projections::prepare(ledger.pool()).await.unwrap();
     let progress = live::follow(&ledger, projections::all()).await.unwrap();
     for asked in &told.asked {
         clock.set(asked.at);

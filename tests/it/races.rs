@@ -112,10 +112,8 @@ async fn of_two_customers_one_gets_the_last_coupon() {
     let other = beside(&test).await;
     for round in 0..ROUNDS {
         let code = format!("LAST{round}");
-        let terms = daybook_events::coupon::CouponTerms {
-            max_redemptions: Some(1),
-            ..coupon_terms("50")
-        };
+        let terms =
+            daybook_events::coupon::CouponTerms { max_redemptions: Some(1), ..coupon_terms("50") };
         test.submit(offer_on(&code, terms)).await.unwrap();
         let (ada, bob) = (test.customer().await, test.customer().await);
         let order = json!({ "planId": "pro", "billingCycle": "monthly", "couponCode": code });

@@ -174,7 +174,10 @@ async fn a_sandboxs_clock_stands_where_it_was_put_and_runs_what_falls_due_on_the
     assert_eq!(recorded_at("subscription.ended"), "2026-06-22");
 
     let shown = test.get("/api/ledger/clock", &test.super_key).await.ok();
-    assert_eq!((&shown["stands"], &shown["now"]), (&json!(true), &json!("2026-06-23T00:00:00.000000Z")));
+    assert_eq!(
+        (&shown["stands"], &shown["now"]),
+        (&json!(true), &json!("2026-06-23T00:00:00.000000Z"))
+    );
     // Whatever this process's own clock says.
     test.at("2026-07-01T00:00:00Z");
     test.checkout(&customer, "pro").await;
