@@ -5,14 +5,17 @@
 
 mod bench;
 mod clock;
+mod coupon;
 mod demo;
 mod key;
 mod migrate;
 mod output;
 mod plan;
+mod policy;
 mod rebuild;
 mod replay;
 mod serve;
+mod tax;
 mod tick;
 mod verify;
 
@@ -65,6 +68,15 @@ enum Command {
     /// Import or list plans
     #[command(subcommand)]
     Plan(plan::Plan),
+    /// Offer, list or withdraw coupons
+    #[command(subcommand)]
+    Coupon(coupon::Coupon),
+    /// Show or adopt tax rules
+    #[command(subcommand)]
+    Tax(tax::Tax),
+    /// Show or adopt the billing policy: proration, plan changes, dunning, refunds
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Make, list or revoke API keys
     #[command(subcommand)]
     Key(key::Key),
@@ -112,6 +124,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(command) => command.run(place, output).await,
         Command::Migrate(command) => command.run(&place, output).await,
         Command::Plan(command) => command.run(&place, output).await,
+        Command::Coupon(command) => command.run(&place, output).await,
+        Command::Tax(command) => command.run(&place, output).await,
+        Command::Policy(command) => command.run(&place, output).await,
         Command::Key(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,

@@ -1,4 +1,5 @@
-//! Verify: the log audited line by line, and every projection folded anew and compared with its
+//! Verify: the log audited line by line, what must hold of every history (that no cent appears or
+//! vanishes, that periods tile) reckoned from the events alone, and every projection folded anew and compared with its
 //! table, row by row, in one snapshot of the database, so that a live server does not disturb it.
 
 use std::collections::HashMap;
@@ -6,6 +7,7 @@ use std::collections::HashMap;
 use daybook_events::{
     Recorded,
     audit::{Audit, Claim, Finding},
+    invariants::Invariants,
     store::{self, LogCopy},
 };
 use serde::Serialize;
@@ -31,7 +33,7 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// How many findings are kept of one projection: a damaged log damages many rows.
+/// How many findings are kept of one projection, or of invariants: a damaged log damages many rows.
 const KEPT: usize = 20;
 
 /// Verifies the log and some projections. `progress` hears how many events have been read, of how
@@ -61,10 +63,12 @@ pub async fn verify(
         .collect();
 
     let mut audit = Audit::new(head.ledger);
+    let mut invariants = Invariants::default();
     let mut copy = LogCopy::start(&mut connection, 0, i64::MAX).await?;
     while let Some(rows) = copy.next().await? {
         for (stored, leaf) in rows {
             if let Some(recorded) = audit.read(&stored, &leaf) {
+                invariants.read(&recorded);
                 folds.iter_mut().for_each(|fold| fold.take_in(&recorded));
             }
         }
@@ -75,6 +79,10 @@ pub async fn verify(
     audit.finish(&Claim { position, frontier, numbers });
 
     let mut findings = std::mem::take(&mut audit.findings);
+    for breach in invariants.breaches().iter().take(KEPT) {
+        let problem = format!("{}: {}", breach.law, breach.detail);
+        findings.push(Finding::at("invariant", breach.position, problem));
+    }
     for checkpoint in checkpoints.iter().filter(|checkpoint| checkpoint.position > position) {
         let ahead = checkpoint.position;
         let problem = format!("its checkpoint is at {ahead}, the log ends at {position}");

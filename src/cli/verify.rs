@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::{Failure, Output, VERIFICATION_FAILED, output, with_ledger_pool};
 use crate::config::Place;
 
-/// Check every hash, the order, document numbers, and every projection, row by row.
+/// Check every hash, the order, document numbers, the sums of money, and every projection, row by
+/// row.
 ///
 /// Exits with 0 where everything is as it was written, with 3 where it is not.
 #[derive(Debug, Args)]

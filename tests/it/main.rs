@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod checkout_page;
 mod cli;
+mod cli_rules;
 mod crash;
 mod docs;
 mod golden;
