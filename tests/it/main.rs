@@ -17,6 +17,7 @@ mod idempotency;
 mod journey;
 mod local_postgres;
 mod lost_commit;
+mod oracle;
 mod projections;
 mod races;
 mod scheduler;

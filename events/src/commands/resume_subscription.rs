@@ -1,7 +1,7 @@
 //! Take a cancellation back, inside the same period only.
 
 use crate::{
-    account::Status,
+    account::{Account, Status, Subscription},
     draft::Draft,
     envelope::StreamId,
     event::{EndReason, SubscriptionResumed},
@@ -25,6 +25,10 @@ impl ResumeSubscription {
             Status::Trialing | Status::Active | Status::PastDue | Status::Suspended => {
                 subscription.cancelling
             }
+            // It was cancelled, then refunded: the money is on its way back.
+            Status::Ended(EndReason::Cancelled) if is_refunded(&account, subscription) => {
+                return Err(Rejection::ResumeNotPossible);
+            }
             Status::Ended(EndReason::Cancelled) => true,
             Status::Ended(EndReason::Refunded | EndReason::Unpaid) => {
                 return Err(Rejection::ResumeNotPossible);
@@ -43,9 +47,26 @@ impl ResumeSubscription {
     }
 }
 
+/// Whether money that was paid for the subscription's current period has gone back.
+fn is_refunded(account: &Account, subscription: &Subscription) -> bool {
+    let of_period = account.invoices.of(subscription.id).filter(|invoice| {
+        invoice.lines.iter().any(|line| line.billed.span.start >= subscription.period.start)
+    });
+    of_period
+        .flat_map(|invoice| &invoice.payments)
+        .filter_map(|id| account.payments.get(*id))
+        .any(|payment| payment.refunded.is_positive())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::testing::*;
+
+    #[test]
+    fn what_was_cancelled_and_refunded_is_not_resumed() {
+        let given = given_subscribed("pro").and(cancel(false)).and(refund(None));
+        given.when(resume()).rejected("resume_not_possible");
+    }
 
     #[test]
     fn a_cancellation_is_taken_back_inside_the_period() {

@@ -7,7 +7,7 @@ use daybook_events::{
 
 /// How an account's supplies are taxed.
 #[derive(Debug, Clone)]
-pub(crate) enum Taxation {
+pub(super) enum Taxation {
     /// The seller has no rules.
     None,
     /// One rate of the buyer's country, on top of prices or inside them.
@@ -37,7 +37,7 @@ const BUYERS: [(&str, &str); 5] =
     [("DE", "DE136695976"), ("DE", ""), ("FR", "FR83404833048"), ("FR", ""), ("US", "")];
 
 /// How many buyers there are to choose from in each of the two.
-pub(crate) const CHOICES: (usize, usize) = (INDIANS.len(), BUYERS.len());
+pub(super) const CHOICES: (usize, usize) = (INDIANS.len(), BUYERS.len());
 
 fn party(country: &str, state: &str, tax_id: &str) -> Party {
     Party {
@@ -67,7 +67,7 @@ fn rate(
 
 impl Taxation {
     /// The seller and the buyer.
-    pub(crate) fn parties(&self) -> (Party, Party) {
+    pub(super) fn parties(&self) -> (Party, Party) {
         match self {
             Self::None => (party("", "", ""), party("GB", "", "")),
             Self::National { .. } => (party("GB", "", ""), party("GB", "", "")),
@@ -88,7 +88,7 @@ impl Taxation {
     }
 
     /// The rules, at a percentage.
-    pub(crate) fn rules(&self, percent: &str) -> Option<TaxRules> {
+    pub(super) fn rules(&self, percent: &str) -> Option<TaxRules> {
         let rates = match self {
             Self::None => return None,
             Self::National { inclusive } => vec![rate("GB", None, "VAT", percent, *inclusive)],

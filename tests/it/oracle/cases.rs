@@ -17,11 +17,11 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::parties::{CHOICES, Taxation};
+use super::parties::{CHOICES, Taxation};
 
 /// Something that a customer or the seller may ask, or that time may do.
 #[derive(Debug, Clone)]
-pub(crate) enum Move {
+pub(super) enum Move {
     Nothing,
     Renew(u8, bool),
     Order(usize, bool, bool),
@@ -38,23 +38,23 @@ pub(crate) enum Move {
 
 /// One account and what becomes of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Case {
-    pub(crate) currency: Currency,
-    pub(crate) zone: Tz,
-    pub(crate) start: Timestamp,
+pub(super) struct Case {
+    pub(super) currency: Currency,
+    pub(super) zone: Tz,
+    pub(super) start: Timestamp,
     /// Minor units: three plans, by the month and by the year.
-    pub(crate) prices: [(u32, u32); 3],
-    pub(crate) by_day: bool,
-    pub(crate) upgrade: ChangeTiming,
-    pub(crate) downgrade: ChangeTiming,
-    pub(crate) taxation: Taxation,
-    pub(crate) percent: String,
-    pub(crate) coupon: Option<(CouponValue, CouponDuration)>,
-    pub(crate) first: (usize, bool),
+    pub(super) prices: [(u32, u32); 3],
+    pub(super) by_day: bool,
+    pub(super) upgrade: ChangeTiming,
+    pub(super) downgrade: ChangeTiming,
+    pub(super) taxation: Taxation,
+    pub(super) percent: String,
+    pub(super) coupon: Option<(CouponValue, CouponDuration)>,
+    pub(super) first: (usize, bool),
     /// What is asked, each some seconds and microseconds after the one before.
-    pub(crate) moves: Vec<(i64, i64, Move)>,
+    pub(super) moves: Vec<(i64, i64, Move)>,
     /// Amounts of a document of several lines, and what is taken back of which.
-    pub(crate) document: (Vec<u32>, Vec<(usize, u32)>),
+    pub(super) document: (Vec<u32>, Vec<(usize, u32)>),
 }
 
 const CURRENCIES: [&str; 6] = ["USD", "EUR", "INR", "JPY", "KWD", "GBP"];
@@ -248,7 +248,7 @@ fn a_case() -> impl Strategy<Value = Case> {
 }
 
 /// The case of a number.
-pub(crate) fn case(number: u32) -> Case {
+pub(super) fn case(number: u32) -> Case {
     let mut seed = [0; 32];
     seed[..4].copy_from_slice(&number.to_be_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);

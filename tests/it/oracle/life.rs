@@ -28,7 +28,7 @@ use daybook_events::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::cases::{Case, Move};
+use super::cases::{Case, Move};
 
 const PLANS: [&str; 3] = ["small", "medium", "large"];
 const COUPON: &str = "SAVE";
@@ -37,17 +37,17 @@ const LAST: i64 = 2_050_000_000;
 
 /// How much there is to check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) subscriptions: u64,
-    pub(crate) periods: u64,
-    pub(crate) lines: u64,
-    pub(crate) invoices: u64,
-    pub(crate) credit_notes: u64,
-    pub(crate) orders: u64,
+pub(super) struct Counts {
+    pub(super) subscriptions: u64,
+    pub(super) periods: u64,
+    pub(super) lines: u64,
+    pub(super) invoices: u64,
+    pub(super) credit_notes: u64,
+    pub(super) orders: u64,
 }
 
 impl Counts {
-    pub(crate) fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         Self {
             subscriptions: self.subscriptions + other.subscriptions,
             periods: self.periods + other.periods,
@@ -64,7 +64,7 @@ fn length<T>(items: &[T]) -> u64 {
 }
 
 /// An account's history with what was asked, as JSON lines.
-pub(crate) struct Life {
+pub(super) struct Life {
     case: u32,
     world: World,
     position: i64,
@@ -75,7 +75,7 @@ pub(crate) struct Life {
 }
 
 /// Plays a case; what is refused changes nothing.
-pub(crate) fn play(number: u32, case: &Case) -> Life {
+pub(super) fn play(number: u32, case: &Case) -> Life {
     let mut life = Life {
         case: number,
         world: World::default(),
@@ -102,12 +102,12 @@ pub(crate) fn play(number: u32, case: &Case) -> Life {
 
 impl Life {
     /// How much there is to check.
-    pub(crate) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         self.counts
     }
 
     /// The JSON lines.
-    pub(crate) fn lines(self) -> String {
+    pub(super) fn lines(self) -> String {
         self.lines
     }
 

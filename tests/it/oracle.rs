@@ -6,7 +6,6 @@
 //! The program is `tests/oracle/reckon.py` in the root of the repository. What it is given are
 //! lines of the ledger's own export. A test of its own plants faults, each of one minor unit or
 //! one second, so that a program that has gone blind is noticed.
-#![expect(clippy::unwrap_used, reason = "test code panics where a test fails")]
 
 mod cases;
 mod life;
@@ -22,7 +21,7 @@ use std::{
 use daybook_events::{Currency, Money};
 use serde_json::Value;
 
-use crate::{
+use self::{
     cases::case,
     life::{Counts, play},
 };
@@ -32,7 +31,7 @@ const PROCESSES: u32 = 2;
 
 /// Has the program reckon JSON lines that come piece by piece.
 fn reckon(pieces: impl Iterator<Item = String>) -> Output {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut child = Command::new("python3")
         .args(["-B".into(), root.join("tests/oracle/reckon.py")])
         .stdin(Stdio::piped())
