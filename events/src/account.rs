@@ -8,6 +8,7 @@
 //! one cannot be overlooked.
 
 mod adjustments;
+mod in_order;
 mod invoices;
 mod orders;
 mod payments;
@@ -160,7 +161,8 @@ impl Account {
             self.subscription = Some(Arc::new(Subscription::in_trial(started, anchor)));
         } else if let SubscriptionEvent::SubscriptionActivated(activated) = event {
             self.orders.paid(activated.order_id)?;
-            self.subscription = Some(Arc::new(Subscription::activated(activated)));
+            let before = self.subscription.as_deref();
+            self.subscription = Some(Arc::new(Subscription::activated(activated, before)));
         } else {
             self.subscription_mut()?.evolve(event);
         }
@@ -194,23 +196,32 @@ impl Account {
 
     /// The next thing that time will bring about on the account, where anything is waiting: an
     /// order that expires, a step of the dunning ladder, or the end of a period.
+    ///
+    /// Of two at one instant the first of these counts: a subscription ends unpaid rather than
+    /// being billed again.
     #[must_use]
     pub fn next_due(&self) -> Option<(Timestamp, Due)> {
         if self.parked {
             return None;
         }
-        let expiring =
-            self.orders.open().filter_map(|order| Some((order.expires_at?, Due::Order(order.id))));
-        let dunned = self.live().into_iter().flat_map(|subscription| {
+        let ending = self.live().map(|subscription| (subscription.period.end, Due::PeriodEnd));
+        self.expiring().chain(self.dunned()).chain(ending).min_by_key(|(at, _)| *at)
+    }
+
+    /// When each open order expires, where it does.
+    fn expiring(&self) -> impl Iterator<Item = (Timestamp, Due)> {
+        self.orders.open().filter_map(|order| Some((order.expires_at?, Due::Order(order.id))))
+    }
+
+    /// The steps of the dunning ladder that are still ahead of the subscription.
+    fn dunned(&self) -> impl Iterator<Item = (Timestamp, Due)> {
+        self.live().into_iter().flat_map(|subscription| {
             let taken = subscription.status.dunned();
             self.invoices.open_of(subscription.id).flat_map(move |invoice| {
                 let ahead = invoice.dunning.iter().filter(move |step| Some(step.action) > taken);
                 ahead.map(|step| (step.at, Due::Dunning(invoice.id, step.action)))
             })
-        });
-        let ending = self.live().map(|subscription| (subscription.period.end, Due::PeriodEnd));
-        // The first of equals is taken: a subscription ends unpaid rather than being billed again.
-        expiring.chain(dunned).chain(ending).min_by_key(|(at, _)| *at)
+        })
     }
 
     fn subscription_mut(&mut self) -> Result<&mut Subscription, HistoryError> {

@@ -4,7 +4,6 @@
 //! [`Command::decide`] is pure. A command on an account first records whatever has fallen due on
 //! it, so a race between a command and the calendar has one outcome.
 
-mod adjust;
 mod adopt_policy;
 mod adopt_tax_rules;
 mod advance_clock;
@@ -14,8 +13,11 @@ mod cancel_order;
 mod cancel_subscription;
 mod change_plan;
 mod confirm_payment;
+mod counting;
+mod credit_invoice;
 mod customise_limits;
 mod due;
+mod grant_credit;
 mod issue_key;
 mod offer_coupon;
 mod open_account;
@@ -23,9 +25,14 @@ mod open_book;
 mod place_order;
 mod publish_plan;
 mod reapply_limits;
+mod reapply_limits_to;
+mod reasons;
 mod record_refund;
 mod release_account;
+mod release_usage;
+mod report_usage;
 mod request_refund;
+mod reserve_usage;
 mod resume_subscription;
 mod retire_plan;
 mod revise_billing_details;
@@ -33,11 +40,11 @@ mod revise_plan;
 mod revise_seller;
 mod revoke_key;
 mod start_checkout;
-mod usage;
+mod undo_adjustment;
 mod withdraw_coupon;
+mod write_off;
 
 pub use self::{
-    adjust::{CreditInvoice, GrantCredit, UndoAdjustment, WriteOff},
     adopt_policy::AdoptPolicy,
     adopt_tax_rules::AdoptTaxRules,
     advance_clock::AdvanceClock,
@@ -46,18 +53,24 @@ pub use self::{
     cancel_subscription::CancelSubscription,
     change_plan::{ChangePlan, PREVIEW_SECONDS, Preview},
     confirm_payment::ConfirmPayment,
+    credit_invoice::CreditInvoice,
     customise_limits::CustomiseLimits,
     due::SettleDue,
+    grant_credit::GrantCredit,
     issue_key::IssueKey,
     offer_coupon::OfferCoupon,
     open_account::OpenAccount,
     open_book::OpenBook,
     place_order::PlaceOrder,
     publish_plan::PublishPlan,
-    reapply_limits::{ReapplyLimits, ReapplyLimitsTo},
+    reapply_limits::ReapplyLimits,
+    reapply_limits_to::ReapplyLimitsTo,
     record_refund::{RecordRefund, RefundOutcome},
     release_account::ReleaseAccount,
+    release_usage::ReleaseUsage,
+    report_usage::ReportUsage,
     request_refund::RequestRefund,
+    reserve_usage::ReserveUsage,
     resume_subscription::ResumeSubscription,
     retire_plan::RetirePlan,
     revise_billing_details::ReviseBillingDetails,
@@ -65,8 +78,9 @@ pub use self::{
     revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
     start_checkout::StartCheckout,
-    usage::{ReleaseUsage, ReportUsage, ReserveUsage},
+    undo_adjustment::UndoAdjustment,
     withdraw_coupon::WithdrawCoupon,
+    write_off::WriteOff,
 };
 use crate::{
     draft::Draft,
@@ -188,7 +202,7 @@ impl Command {
     /// Decides the command: records its events in the draft, or refuses.
     ///
     /// Where billing the account would break a safety bound, or what fell due on it cannot be
-    /// billed, the only thing recorded is that the account is parked.
+    /// billed, the account is parked, and nothing is billed.
     ///
     /// # Errors
     /// The rejection; the draft is then of no use any more.
@@ -201,24 +215,37 @@ impl Command {
             return self.apply_rule(draft);
         };
         match due::settle(draft, account, self.until()) {
-            Err(fault) if fault.kind() != Kind::Internal => return park(draft, account, &fault),
-            settled => settled?,
+            Err(fault) if fault.kind() != Kind::Internal => self.park(draft, account, &fault),
+            Err(fault) => Err(fault),
+            Ok(()) => match self.apply_rule(draft) {
+                Err(fault @ Rejection::TooManyInvoiceLines { .. }) => {
+                    self.park(draft, account, &fault)
+                }
+                decided => decided,
+            },
         }
-        match self.apply_rule(draft) {
-            Err(fault @ Rejection::TooManyInvoiceLines { .. }) => park(draft, account, &fault),
-            decided => decided,
+    }
+
+    /// Parks an account whose billing failed. The command is then decided on the parked account, so
+    /// that money that has arrived is booked; where it is refused there, the parking stands alone.
+    fn park(
+        &self,
+        draft: &mut Draft,
+        account: AccountId,
+        fault: &Rejection,
+    ) -> Result<(), Rejection> {
+        draft.restart();
+        let parked = AccountParked { code: fault.code().to_owned(), detail: fault.to_string() };
+        draft.record(StreamId::Account(account), parked)?;
+        let mut on_parked = draft.clone();
+        if self.apply_rule(&mut on_parked).is_ok() {
+            *draft = on_parked;
         }
+        Ok(())
     }
 
     /// Up to when what has fallen due is recorded first; `None` is now.
     fn until(&self) -> Option<Timestamp> {
         if let Self::SettleDue(command) = self { command.until } else { None }
     }
-}
-
-/// Parks an account whose billing failed, and records nothing else.
-fn park(draft: &mut Draft, account: AccountId, fault: &Rejection) -> Result<(), Rejection> {
-    draft.restart();
-    let parked = AccountParked { code: fault.code().to_owned(), detail: fault.to_string() };
-    draft.record(StreamId::Account(account), parked)
 }

@@ -174,10 +174,7 @@ pub struct HeldDiscount {
 
 impl HeldDiscount {
     /// The discount on a period of a plan, where there is one.
-    ///
-    /// # Errors
-    /// Another currency, or too large.
-    pub fn on(&self, plan: PlanId, price: Money) -> Result<Option<Discount>, MoneyError> {
+    fn on(&self, plan: PlanId, price: Money) -> Result<Option<Discount>, MoneyError> {
         if !good_for(&self.plans, plan) {
             return Ok(None);
         }
@@ -186,9 +183,25 @@ impl HeldDiscount {
         Ok(Some(discount).filter(|discount| discount.amount.is_positive()))
     }
 
+    /// Uses a held discount, where there is one, for a period of a plan: what it takes off, and what
+    /// is left of it for later periods. A period that it takes nothing off does not use it up.
+    ///
+    /// # Errors
+    /// Another currency, or too large.
+    pub fn use_up(
+        held: Option<Self>,
+        plan: PlanId,
+        price: Money,
+    ) -> Result<(Option<Discount>, Option<Self>), MoneyError> {
+        let Some(held) = held else { return Ok((None, None)) };
+        Ok(match held.on(plan, price)? {
+            Some(discount) => (Some(discount), held.after_a_period()),
+            None => (None, Some(held)),
+        })
+    }
+
     /// What is left once a period has been billed; `None` where that was the last.
-    #[must_use]
-    pub fn after_a_period(self) -> Option<Self> {
+    fn after_a_period(self) -> Option<Self> {
         match self.periods_left {
             None => Some(self),
             Some(0 | 1) => None,

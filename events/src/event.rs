@@ -162,6 +162,7 @@ fn json<T: Serialize>(event: &T) -> String {
 
 groups! {
     /// Any event of any stream.
+    #[expect(clippy::large_enum_variant, reason = "events live behind an Arc, one each")]
     Event {
         /// Of an account's stream.
         Account(AccountEvent),

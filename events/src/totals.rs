@@ -155,30 +155,12 @@ mod tests {
 
     use super::*;
 
-    fn eur(text: &str) -> Money {
-        Money::parse(text, Currency::EUR).unwrap()
-    }
-
     fn vat(percent: &str, inclusive: bool) -> Tax {
         Tax { inclusive, ..Tax::testing(&[("VAT", percent)]) }
     }
 
     fn total(lines: &[Taxed]) -> Money {
         Money::sum(Currency::EUR, lines.iter().map(|line| line.total)).unwrap()
-    }
-
-    #[test]
-    fn case_17_credit_notes_item_by_item_close_their_invoice_to_the_cent() {
-        // lago-api #2643 → #4553: 334.99 invoiced, 335.00 credited item by item.
-        let amounts = ["68.33", "68.33", "57.50", "85.00"].map(eur);
-        let tax = vat("20", false);
-        let lines = taxed(Currency::EUR, &tax, &amounts).unwrap();
-        assert_eq!(total(&lines), eur("334.99"));
-        let credits: Vec<_> =
-            lines.iter().map(|line| taken_back(&tax, line, line.amount).unwrap()).collect();
-        assert_eq!(total(&credits), eur("334.99"));
-        let totals = credits.iter().map(|credit| credit.total.to_string()).collect::<Vec<_>>();
-        assert_eq!(totals, ["82.00 EUR", "81.99 EUR", "69.00 EUR", "102.00 EUR"]);
     }
 
     #[test]

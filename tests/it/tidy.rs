@@ -46,7 +46,9 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
 
 /// The lines of the product with their numbers: no comments, no tests.
 fn product(source: &Source) -> impl Iterator<Item = (usize, &str)> {
-    let all_tests = source.path.ends_with("/tests.rs") || source.path.ends_with("/testing.rs");
+    let all_tests = source.path.ends_with("/tests.rs")
+        || source.path.ends_with("/testing.rs")
+        || source.path.contains("/testing/");
     source
         .text
         .lines()

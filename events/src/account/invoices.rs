@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use imbl::OrdMap;
 
+use super::in_order::InOrder;
 use crate::{
     envelope::Recorded,
     event::{
@@ -79,19 +79,19 @@ impl Invoice {
 /// An account's invoices.
 #[derive(Debug, Clone, Default)]
 pub struct Invoices {
-    by_id: OrdMap<InvoiceId, Arc<Invoice>>,
+    by_id: InOrder<InvoiceId, Invoice>,
 }
 
 impl Invoices {
     /// An invoice by its id.
     #[must_use]
     pub fn get(&self, id: InvoiceId) -> Option<&Arc<Invoice>> {
-        self.by_id.get(&id)
+        self.by_id.get(id)
     }
 
     /// The invoices of a subscription, oldest first.
     pub fn of(&self, subscription: SubscriptionId) -> impl Iterator<Item = &Arc<Invoice>> {
-        self.by_id.values().filter(move |invoice| invoice.subscription_id == subscription)
+        self.by_id.iter().filter(move |invoice| invoice.subscription_id == subscription)
     }
 
     /// The invoices of a subscription with something to pay, oldest first.
@@ -108,7 +108,7 @@ impl Invoices {
 
     /// Every invoice, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Invoice>> {
-        self.by_id.values()
+        self.by_id.iter()
     }
 
     pub(super) fn evolve(&mut self, event: &E, recorded: &Recorded) -> Result<(), HistoryError> {
@@ -140,7 +140,7 @@ impl Invoices {
             dunning: issued.dunning.clone(),
             payments: Vec::new(),
         };
-        self.by_id.insert(invoice.id, Arc::new(invoice));
+        self.by_id.add(invoice.id, invoice);
     }
 
     fn paid(&mut self, paid: &InvoicePaid) -> Result<(), HistoryError> {
@@ -187,8 +187,8 @@ impl Invoices {
         id: InvoiceId,
         change: impl FnOnce(&mut Invoice) -> Result<(), MoneyError>,
     ) -> Result<(), HistoryError> {
-        let invoice = self.by_id.get_mut(&id);
+        let invoice = self.by_id.get_mut(id);
         let invoice = invoice.ok_or_else(|| HistoryError::Missing(format!("invoice {id}")))?;
-        Ok(change(Arc::make_mut(invoice))?)
+        Ok(change(invoice)?)
     }
 }

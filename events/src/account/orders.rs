@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::in_order::InOrder;
 use crate::{
     coupon::CouponCode,
     envelope::Recorded,
@@ -68,7 +69,7 @@ impl Order {
 /// An account's orders.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
-    by_id: OrdMap<OrderId, Arc<Order>>,
+    by_id: InOrder<OrderId, Order>,
     by_processor_order_id: OrdMap<String, OrderId>,
 }
 
@@ -76,7 +77,7 @@ impl Orders {
     /// An order by its id.
     #[must_use]
     pub fn get(&self, id: OrderId) -> Option<&Arc<Order>> {
-        self.by_id.get(&id)
+        self.by_id.get(id)
     }
 
     /// The order that a processor knows by an id of its own.
@@ -91,12 +92,12 @@ impl Orders {
             OrderPurpose::Subscribe { .. } | OrderPurpose::ChangePlan => false,
             OrderPurpose::PayInvoice { invoice_id, .. } => order.is_open() && invoice_id == invoice,
         };
-        self.by_id.values().filter(pays)
+        self.by_id.iter().filter(pays)
     }
 
     /// The open orders, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Arc<Order>> {
-        self.by_id.values().filter(|order| order.is_open())
+        self.by_id.iter().filter(|order| order.is_open())
     }
 
     pub(super) fn evolve(&mut self, event: &E, recorded: &Recorded) -> Result<(), HistoryError> {
@@ -122,7 +123,7 @@ impl Orders {
             status: OrderStatus::Open,
             checkout: None,
         };
-        self.by_id.insert(order.id, Arc::new(order));
+        self.by_id.add(order.id, order);
     }
 
     fn checkout_started(&mut self, started: &CheckoutStarted) -> Result<(), HistoryError> {
@@ -141,7 +142,7 @@ impl Orders {
     }
 
     fn order_mut(&mut self, id: OrderId) -> Result<&mut Order, HistoryError> {
-        let order = self.by_id.get_mut(&id);
-        order.map(Arc::make_mut).ok_or_else(|| HistoryError::Missing(format!("order {id}")))
+        let order = self.by_id.get_mut(id);
+        order.ok_or_else(|| HistoryError::Missing(format!("order {id}")))
     }
 }

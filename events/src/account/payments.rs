@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::in_order::InOrder;
 use crate::{
     event::{PaymentCaptured, PaymentEvent as E, RefundRequested},
     history::HistoryError,
@@ -54,16 +55,16 @@ pub struct Refund {
 /// An account's payments and refunds.
 #[derive(Debug, Clone, Default)]
 pub struct Payments {
-    by_id: OrdMap<PaymentId, Arc<Payment>>,
+    by_id: InOrder<PaymentId, Payment>,
     by_processor_payment_id: OrdMap<String, PaymentId>,
-    refunds: OrdMap<RefundId, Arc<Refund>>,
+    refunds: InOrder<RefundId, Refund>,
 }
 
 impl Payments {
     /// A payment by its id.
     #[must_use]
     pub fn get(&self, id: PaymentId) -> Option<&Arc<Payment>> {
-        self.by_id.get(&id)
+        self.by_id.get(id)
     }
 
     /// Whether the processor's payment is already booked.
@@ -75,12 +76,12 @@ impl Payments {
     /// A refund by its id.
     #[must_use]
     pub fn refund(&self, id: RefundId) -> Option<&Arc<Refund>> {
-        self.refunds.get(&id)
+        self.refunds.get(id)
     }
 
     /// Every payment, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Payment>> {
-        self.by_id.values()
+        self.by_id.iter()
     }
 
     pub(super) fn evolve(&mut self, event: &E) -> Result<(), HistoryError> {
@@ -102,24 +103,22 @@ impl Payments {
         let payment = Payment { captured: captured.clone(), refunded };
         let processor_id = captured.processor_payment_id.clone();
         self.by_processor_payment_id.insert(processor_id, captured.payment_id);
-        self.by_id.insert(captured.payment_id, Arc::new(payment));
+        self.by_id.add(captured.payment_id, payment);
     }
 
     fn refund_requested(&mut self, requested: &RefundRequested) -> Result<(), HistoryError> {
         let id = requested.payment_id;
-        let payment = self.by_id.get_mut(&id);
+        let payment = self.by_id.get_mut(id);
         let payment = payment.ok_or_else(|| HistoryError::Missing(format!("payment {id}")))?;
-        let payment = Arc::make_mut(payment);
         payment.refunded = payment.refunded.plus(requested.amount)?;
         let refund = Refund { requested: requested.clone(), status: RefundStatus::Requested };
-        self.refunds.insert(requested.refund_id, Arc::new(refund));
+        self.refunds.add(requested.refund_id, refund);
         Ok(())
     }
 
     fn refund_settled(&mut self, id: RefundId, status: RefundStatus) -> Result<(), HistoryError> {
-        let refund = self.refunds.get_mut(&id);
-        let refund = refund.ok_or_else(|| HistoryError::Missing(format!("refund {id}")))?;
-        Arc::make_mut(refund).status = status;
+        let refund = self.refunds.get_mut(id);
+        refund.ok_or_else(|| HistoryError::Missing(format!("refund {id}")))?.status = status;
         Ok(())
     }
 }

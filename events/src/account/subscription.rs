@@ -99,7 +99,9 @@ impl Subscription {
         }
     }
 
-    pub(super) fn activated(activated: &SubscriptionActivated) -> Self {
+    /// The subscription whose first period begins, after its free days where it had some.
+    pub(super) fn activated(activated: &SubscriptionActivated, before: Option<&Self>) -> Self {
+        let in_trial = before.filter(|before| before.id == activated.subscription_id);
         Self {
             id: activated.subscription_id,
             order_id: activated.order_id,
@@ -112,15 +114,15 @@ impl Subscription {
             cancelling: false,
             scheduled: None,
             discount: activated.discount.clone(),
-            limits_customised: false,
+            limits_customised: in_trial.is_some_and(|before| before.limits_customised),
         }
     }
 
     /// Takes in an event about a subscription that exists.
     pub(super) fn evolve(&mut self, event: &E) {
         match event {
-            E::TrialStarted(_) => {}
-            E::SubscriptionActivated(activated) => *self = Self::activated(activated),
+            // These two make the subscription.
+            E::TrialStarted(_) | E::SubscriptionActivated(_) => {}
             E::PlanChanged(changed) => self.plan_changed(changed),
             E::PlanChangeScheduled(scheduled) => self.scheduled = Some(scheduled.clone()),
             E::PlanChangeWithdrawn(_) => self.scheduled = None,

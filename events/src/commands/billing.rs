@@ -5,7 +5,7 @@ mod crediting;
 mod settling;
 
 pub(super) use self::{
-    charging::{Item, issue, quote, tax},
-    crediting::{Credit, Creditable, credit_of, issue_credit_note},
+    charging::{Issue, Item, issue, quote, tax},
+    crediting::{Credit, Creditable, Crediting, credit_of, issue_credit_note},
     settling::{collect, grant, recover, settle},
 };

@@ -4,19 +4,20 @@
 //! account's credit. The same payment is never booked twice.
 
 use super::{
-    billing::{self, Item},
+    billing::{self, Issue, Item},
     change_plan,
+    due::release_coupon,
 };
 use crate::{
-    account::{Order, OrderStatus, Status},
+    account::{Account, Order, OrderStatus, Status},
     coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
     event::{CreditSource, HeldPlan, OrderPurpose, PaymentCaptured, Quote, SubscriptionActivated},
-    ids::{AccountId, OrderId, PaymentId, SubscriptionId},
+    ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
     money::Money,
     period::Anchor,
-    rejection::Rejection,
+    rejection::{Kind, Rejection},
     tax::Tax,
     time::Timestamp,
 };
@@ -69,40 +70,79 @@ impl ConfirmPayment {
     }
 }
 
-/// Brings about what a paid order was for; where that cannot be any more, the money becomes credit.
+/// Brings about what a paid order was for. Where that cannot be any more, or is refused, the money
+/// becomes credit: it has arrived, so the ledger does not refuse it.
 fn fulfil(
     draft: &mut Draft,
     account_id: AccountId,
     order: &Order,
     payment: (PaymentId, Money),
 ) -> Result<(), Rejection> {
+    let mut fulfilled = draft.clone();
+    match bring_about(&mut fulfilled, account_id, order, payment) {
+        Ok(true) => {
+            *draft = fulfilled;
+            Ok(())
+        }
+        // The account is parked first, and the payment then decided anew.
+        Err(fault @ Rejection::TooManyInvoiceLines { .. }) => Err(fault),
+        Err(fault) if fault.kind() == Kind::Internal => Err(fault),
+        Ok(false) | Err(_) => keep_as_credit(draft, account_id, order, payment),
+    }
+}
+
+/// Does what the order was for, and says whether it still could be done.
+fn bring_about(
+    draft: &mut Draft,
+    account_id: AccountId,
+    order: &Order,
+    payment: (PaymentId, Money),
+) -> Result<bool, Rejection> {
     let account = draft.account(account_id)?;
-    let is_open = order.is_open();
-    let active = account.live().filter(|subscription| subscription.status == Status::Active);
-    match (&order.purpose, active) {
-        (OrderPurpose::Subscribe { quote }, _) if is_open && account.live().is_none() => {
-            activate(draft, account_id, order.id, order.plan.clone(), quote, Some(payment))
+    let (now, plan) = (draft.now(), order.plan.clone());
+    let live = account.live().map(|subscription| subscription.status);
+    match &order.purpose {
+        OrderPurpose::Subscribe { quote } if order.is_open() && live.is_none() => {
+            activate(draft, account_id, order.id, plan, quote, Some(payment))?;
         }
-        (OrderPurpose::PayInvoice { invoice_id, .. }, _) if is_open => {
-            let now = draft.now();
-            billing::settle(draft, account_id, *invoice_id, Some(payment), now)
+        OrderPurpose::ChangePlan if order.is_open() && live == Some(Status::Active) => {
+            change_plan::now(draft, account_id, plan, now, Some(payment))?;
         }
-        (OrderPurpose::ChangePlan, Some(_)) if is_open => {
-            let at = draft.now();
-            change_plan::now(draft, account_id, order.plan.clone(), at, Some(payment))
+        // Whatever became of the order, the invoice it was meant for takes what it still needs.
+        OrderPurpose::PayInvoice { invoice_id, .. } if is_open(&account, *invoice_id) => {
+            billing::settle(draft, account_id, *invoice_id, Some(payment), now)?;
         }
-        (
-            OrderPurpose::Subscribe { .. }
-            | OrderPurpose::PayInvoice { .. }
-            | OrderPurpose::ChangePlan,
-            _,
-        ) => {
-            let (payment_id, amount) = payment;
-            let source = CreditSource::Overpayment { payment_id };
-            let now = draft.now();
-            billing::grant(draft, account_id, amount, source, now)
+        OrderPurpose::Subscribe { .. }
+        | OrderPurpose::ChangePlan
+        | OrderPurpose::PayInvoice { .. } => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn is_open(account: &Account, invoice: InvoiceId) -> bool {
+    account.invoices.get(invoice).is_some_and(|invoice| invoice.is_open())
+}
+
+/// Money that its order has no use for: it becomes credit, and pays what is open. The redemption of
+/// the order's coupon is free again, since nothing was discounted.
+fn keep_as_credit(
+    draft: &mut Draft,
+    account_id: AccountId,
+    order: &Order,
+    (payment_id, amount): (PaymentId, Money),
+) -> Result<(), Rejection> {
+    let (account, now) = (draft.account(account_id)?, draft.now());
+    let source = CreditSource::Overpayment { payment_id };
+    billing::grant(draft, account_id, amount, source, now)?;
+    if order.is_open() {
+        release_coupon(draft, &account, order.id)?;
+    }
+    for invoice in account.invoices.iter().filter(|invoice| invoice.is_open()) {
+        if draft.account(account_id)?.credit.is_positive() {
+            billing::settle(draft, account_id, invoice.id, None, now)?;
         }
     }
+    Ok(())
 }
 
 /// Begins the subscription that an order asked for, as it was quoted, now.
@@ -146,12 +186,7 @@ pub(super) fn begin(
     let zone = draft.account(account_id)?.zone;
     let anchor = Anchor { at: at.whole_second(), zone, cycle: plan.cycle };
     let period = anchor.period(0);
-    let applied = match &discount {
-        Some(held) => held.on(plan.plan_id, plan.price)?,
-        None => None,
-    };
-    let left =
-        if applied.is_some() { discount.and_then(|it| it.after_a_period()) } else { discount };
+    let (applied, left) = HeldDiscount::use_up(discount, plan.plan_id, plan.price)?;
     let activated = SubscriptionActivated {
         subscription_id,
         order_id,
@@ -162,10 +197,9 @@ pub(super) fn begin(
     };
     draft.record_as_of(StreamId::Account(account_id), at, activated)?;
     let account = draft.account(account_id)?;
-    let subscription = account.live().ok_or(Rejection::NoSubscription)?;
-    let item = Item { plan: &plan, span: period, proration: None, discount: applied };
-    let order = Some(order_id);
-    let invoice = billing::issue(draft, &account, subscription, order, vec![item], tax, at)?;
+    let items = vec![Item { plan: &plan, span: period, proration: None, discount: applied }];
+    let issue = Issue { subscription_id, order_id: Some(order_id), items, tax, at };
+    let invoice = billing::issue(draft, &account, issue)?;
     billing::settle(draft, account_id, invoice, payment, at)
 }
 
@@ -174,6 +208,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{AccountEvent, PaymentEvent},
+        policy::{ChangeTiming, Policy},
         testing::*,
     };
 
@@ -234,6 +269,69 @@ mod tests {
             }
         });
         assert_eq!(processor, "sandbox");
+    }
+
+    #[test]
+    fn money_for_an_order_that_is_not_fulfilled_frees_its_coupon() {
+        let given = given_account().and(offer("SAVE10", "10")).and(order_with("SAVE10"));
+        let given = given.clone().and(given.start_checkout("first")).and(place_order()).and_paid();
+        let then = given.when(confirm("first", "pay_first"));
+        then.recorded(&["payment.captured", "credit.granted", "coupon.released"]);
+        assert_eq!(then.account().credit, usd("13.50"));
+    }
+
+    /// A change to `enterprise_lite` that waits for its payment, checked out as `upgrade`.
+    fn given_upgrade_checked_out() -> Given {
+        let policy = Policy { upgrade: ChangeTiming::OncePaid, ..Policy::default() };
+        let given = given_subscribed("pro").and(adopt(policy)).and(change_plan("enterprise_lite"));
+        let checkout = given.start_checkout("upgrade");
+        given.and(checkout)
+    }
+
+    #[test]
+    fn money_is_booked_where_what_it_was_for_is_refused() {
+        let given = given_upgrade_checked_out();
+        let given = given.and(tax_rules("DE", "19", false));
+        let then = given.when(confirm("upgrade", "pay_up"));
+        then.recorded(&["payment.captured", "credit.granted"]);
+        assert_eq!(then.account().live().unwrap().plan.slug, "pro");
+    }
+
+    #[test]
+    fn money_is_booked_where_it_would_bill_too_much() {
+        // The subscription's first line was the last that this day may have.
+        let one_a_day = Policy { invoice_lines_per_day: 1, ..Policy::default() };
+        let given = given_upgrade_checked_out().and(adopt(one_a_day));
+        let then = given.when(confirm("upgrade", "pay_up"));
+        then.recorded(&["account.parked", "payment.captured", "credit.granted"]);
+    }
+
+    #[test]
+    fn money_is_booked_where_what_fell_due_cannot_be_billed() {
+        let given = given_subscribed("pro")
+            .and(adopt(Policy { dunning: Vec::new(), ..Policy::default() }))
+            .at("2026-06-01T00:00:00Z")
+            .and(settle_due());
+        let checkout = given.start_checkout("june");
+        let given = given.and(checkout).and(tax_rules("DE", "19", false));
+        let then = given.at("2026-07-02T00:00:00Z").when(confirm("june", "pay_june"));
+        then.recorded(&["account.parked", "payment.captured", "invoice.paid"]);
+    }
+
+    #[test]
+    fn credit_from_money_without_a_use_pays_what_is_open() {
+        let given = given_account().and(place_order());
+        let given = given.clone().and(given.start_checkout("first")).and(place_order()).and_paid();
+        let suspended = given.at("2026-06-16T00:00:00Z").and(settle_due());
+        let then = suspended.when(confirm("first", "pay_first"));
+        then.recorded(&[
+            "payment.captured",
+            "credit.granted",
+            "credit.applied",
+            "invoice.paid",
+            "order.cancelled",
+            "subscription.recovered",
+        ]);
     }
 
     #[test]

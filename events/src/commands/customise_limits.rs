@@ -52,6 +52,15 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_its_own_outlive_the_free_days() {
+        let given = given_account().and(with_trial("pro", 14)).and(order_of("pro"));
+        let given = given.and(servers(99)).at("2026-05-15T00:00:00Z").and(settle_due());
+        let subscription = given.account().subscription.unwrap();
+        assert_eq!(subscription.plan.limits["max_servers"], Some(99));
+        assert!(subscription.limits_customised);
+    }
+
+    #[test]
     fn limits_that_make_no_sense_or_no_difference_are_refused() {
         given_subscribed("pro").when(servers(u64::MAX)).rejected("limits_invalid");
         given_subscribed("pro").when(servers(15)).rejected("nothing_to_change");

@@ -7,12 +7,13 @@
 //! recorded.
 
 use super::{
-    billing::{self, Creditable, Item},
+    billing::{self, Creditable, Crediting, Issue, Item},
     change_plan,
     confirm_payment::{Beginning, begin},
 };
 use crate::{
     account::{Account, Due, Status, Subscription},
+    coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
     event::{
@@ -20,7 +21,7 @@ use crate::{
         SubscriptionRenewed, SubscriptionSuspended,
     },
     ids::{AccountId, InvoiceId, OrderId},
-    money::Money,
+    period::Span,
     policy::DunningAction,
     rejection::Rejection,
     time::Timestamp,
@@ -129,9 +130,8 @@ fn forgo_the_rest(
     let rest = Creditable::Rest { at: at.whole_second(), unit };
     for invoice in account.invoices.open_of(subscription.id) {
         if let Some(credit) = billing::credit_of(account, invoice, rest)? {
-            let nothing = Money::zero(account.currency);
-            let reason = CreditReason::Ended;
-            billing::issue_credit_note(draft, account, credit, reason, None, nothing, at)?;
+            let crediting = Crediting::new(credit, CreditReason::Ended, at);
+            billing::issue_credit_note(draft, account, crediting)?;
         }
     }
     Ok(())
@@ -171,12 +171,15 @@ fn end_trial(
     subscription: &Subscription,
     at: Timestamp,
 ) -> Result<(), Rejection> {
+    change_plan::as_scheduled(draft, account.id, subscription)?;
+    let account = draft.account(account.id)?;
+    let subscription = account.live().ok_or(Rejection::NoSubscription)?;
     let beginning = Beginning {
         subscription_id: subscription.id,
         order_id: subscription.order_id,
         plan: subscription.plan.clone(),
         discount: subscription.discount.clone(),
-        tax: billing::tax(draft, account)?,
+        tax: billing::tax(draft, &account)?,
         at,
     };
     begin(draft, account.id, beginning, None)
@@ -188,35 +191,28 @@ fn renew(
     subscription: &Subscription,
     at: Timestamp,
 ) -> Result<(), Rejection> {
-    let stream = StreamId::Account(account.id);
-    if let Some(scheduled) = &subscription.scheduled {
-        let changed = change_plan::at_period_end(subscription, scheduled);
-        draft.record_as_of(stream, at, changed)?;
-    }
+    change_plan::as_scheduled(draft, account.id, subscription)?;
     let account = draft.account(account.id)?;
     let subscription = account.live().ok_or(Rejection::NoSubscription)?;
     let plan = &subscription.plan;
     let (period_index, period) = next_period(subscription, at);
-    let applied = match &subscription.discount {
-        Some(held) => held.on(plan.plan_id, plan.price)?,
-        None => None,
-    };
-    let left = subscription.discount.clone();
-    let discount = if applied.is_some() { left.and_then(|it| it.after_a_period()) } else { left };
+    let (applied, discount) =
+        HeldDiscount::use_up(subscription.discount.clone(), plan.plan_id, plan.price)?;
     let subscription_id = subscription.id;
     let renewed = SubscriptionRenewed { subscription_id, period_index, period, discount };
-    draft.record_as_of(stream, at, renewed)?;
+    draft.record_as_of(StreamId::Account(account.id), at, renewed)?;
     if plan.price.is_zero() {
         return Ok(());
     }
     let tax = billing::tax(draft, &account)?;
-    let item = Item { plan, span: period, proration: None, discount: applied };
-    let invoice = billing::issue(draft, &account, subscription, None, vec![item], tax, at)?;
+    let items = vec![Item { plan, span: period, proration: None, discount: applied }];
+    let issue = Issue { subscription_id, order_id: None, items, tax, at };
+    let invoice = billing::issue(draft, &account, issue)?;
     billing::settle(draft, account.id, invoice, None, at)
 }
 
 /// The period that begins at a boundary: a scheduled plan change may already have moved to it.
-fn next_period(subscription: &Subscription, at: Timestamp) -> (u32, crate::period::Span) {
+fn next_period(subscription: &Subscription, at: Timestamp) -> (u32, Span) {
     if subscription.period.start == at {
         return (subscription.period_index, subscription.period);
     }

@@ -1,6 +1,6 @@
 //! Release a parked account: somebody has looked, and it is billed again.
 
-use super::adjust::check_reason;
+use super::reasons::check_reason;
 use crate::{
     draft::Draft, envelope::StreamId, event::AccountReleased, ids::AccountId, rejection::Rejection,
 };

@@ -5,11 +5,11 @@
 //! is not sent back becomes account credit.
 
 use super::{
-    adjust::check_reason,
-    billing::{self, Credit, Creditable},
+    billing::{self, Credit, Creditable, Crediting},
+    reasons::check_reason,
 };
 use crate::{
-    account::{Account, Payment, Status, Subscription},
+    account::{Account, Invoice, Payment, Status, Subscription},
     draft::Draft,
     envelope::StreamId,
     event::{CreditReason, EndReason, RefundRequested, SubscriptionEnded},
@@ -60,8 +60,10 @@ impl RequestRefund {
             let to_refund = credit.paid_part()?.smaller(left)?;
             left = left.minus(to_refund)?;
             let account = draft.account(account.id)?;
-            let (reason, why) = (CreditReason::Refund, Some(self.reason.clone()));
-            billing::issue_credit_note(draft, &account, credit, reason, why, to_refund, now)?;
+            let explanation = Some(self.reason.clone());
+            let note = Crediting::new(credit, CreditReason::Refund, now);
+            let note = Crediting { explanation, to_refund, ..note };
+            billing::issue_credit_note(draft, &account, note)?;
         }
         self.reserve(draft, &payments, amount, verdict)?;
         end(draft, self.account_id, &subscription)
@@ -158,7 +160,7 @@ fn refundable_subscription(account: &Account) -> Result<&Subscription, Rejection
 }
 
 /// Whether an invoice bills (a part of) the subscription's current period.
-fn bills_period(invoice: &crate::account::Invoice, subscription: &Subscription) -> bool {
+fn bills_period(invoice: &Invoice, subscription: &Subscription) -> bool {
     invoice.lines.iter().any(|line| line.billed.span.start >= subscription.period.start)
 }
 
@@ -173,7 +175,8 @@ fn credits_of_period(
     Ok(credits.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-fn payments_of_period(account: &Account, subscription: &Subscription) -> Vec<Payment> {
+/// The payments that went into the current period.
+pub(super) fn payments_of_period(account: &Account, subscription: &Subscription) -> Vec<Payment> {
     account
         .invoices
         .of(subscription.id)

@@ -10,6 +10,7 @@ use super::{
 
 groups! {
     /// What happened to an account.
+    #[expect(clippy::large_enum_variant, reason = "events live behind an Arc, one each")]
     AccountEvent {
         /// Whose account it is, and whether it is billed.
         Profile(ProfileEvent),

@@ -14,6 +14,7 @@ use crate::{
 
 events! {
     /// What somebody asked to pay.
+    #[expect(clippy::large_enum_variant, reason = "events live behind an Arc, one each")]
     OrderEvent of AccountEvent {
         OrderPlaced "order.placed" v 1,
         OrderCancelled "order.cancelled" v 1,

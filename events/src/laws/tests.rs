@@ -1,5 +1,7 @@
 //! Laws that hold for every history that the rules accept, whatever is asked in whatever order.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use crate::{
@@ -8,7 +10,10 @@ use crate::{
         AmendSubscription, CancelSubscription, ChangePlan, Command, CreditInvoice, GrantCredit,
         PlaceOrder, UndoAdjustment, WriteOff,
     },
-    coupon::{CouponDuration, CouponTerms, CouponValue},
+    coupon::{CouponCode, CouponDuration, CouponTerms, CouponValue},
+    envelope::Recorded,
+    event::{AccountEvent, CouponEvent, Event, SubscriptionEvent},
+    ids::OrderId,
     invariants::Invariants,
     period::Cycle,
     policy::{ChangeTiming, Policy},
@@ -35,6 +40,8 @@ enum Move {
     CreditInvoice(Option<u32>),
     Undo,
     Report(u64),
+    Refuse(bool),
+    Release,
 }
 
 const PLANS: [&str; 5] = ["free", "starter", "pro", "enterprise_lite", "enterprise"];
@@ -59,6 +66,8 @@ fn a_move() -> impl Strategy<Value = Move> {
         1 => prop::option::of(1_u32..2_000).prop_map(Move::CreditInvoice),
         1 => Just(Move::Undo),
         1 => (0_u64..9).prop_map(Move::Report),
+        1 => any::<bool>().prop_map(Move::Refuse),
+        1 => Just(Move::Release),
     ]
 }
 
@@ -145,6 +154,8 @@ fn play((seller, moves): &(Seller, Vec<Move>)) -> Given {
             | Move::CreditInvoice(_)
             | Move::Undo
             | Move::Report(_)
+            | Move::Refuse(_)
+            | Move::Release
             | Move::Amend(_) => {
                 let command = command(step, &given);
                 let before = given.clone();
@@ -164,7 +175,42 @@ fn pay(given: Given, oldest: bool, payments: &mut u32) -> Given {
     let given = given.try_and(start).unwrap_or(before);
     let order = if oldest { "order_1".to_owned() } else { order };
     let before = given.clone();
-    given.try_and(confirm(&order, &format!("pay_{payments}"))).unwrap_or(before)
+    match given.try_and(confirm(&order, &format!("pay_{payments}"))) {
+        Ok(booked) => {
+            assert_eq!(booked.account().payments.iter().count(), captured(&before) + 1);
+            booked
+        }
+        Err(refused) => {
+            assert!(["order_already_paid", "order_unknown"].contains(&refused.code()), "{refused}");
+            before
+        }
+    }
+}
+
+fn captured(given: &Given) -> usize {
+    given.account().payments.iter().count()
+}
+
+/// The orders that brought a subscription about.
+fn fulfilled(given: &Given) -> HashSet<OrderId> {
+    use SubscriptionEvent as E;
+    let order = |recorded: &Recorded| match &recorded.event {
+        Event::Account(AccountEvent::Subscription(E::TrialStarted(it))) => Some(it.order_id),
+        Event::Account(AccountEvent::Subscription(E::SubscriptionActivated(it))) => {
+            Some(it.order_id)
+        }
+        _other => None,
+    };
+    given.events().iter().filter_map(order).collect()
+}
+
+/// The orders that came with a coupon.
+fn with_coupon(given: &Given) -> Vec<(OrderId, CouponCode)> {
+    let redeemed = |recorded: &Recorded| match &recorded.event {
+        Event::Coupon(CouponEvent::CouponRedeemed(it)) => Some((it.order_id, it.code)),
+        _other => None,
+    };
+    given.events().iter().filter_map(redeemed).collect()
 }
 
 fn cents(cents: u32) -> Money {
@@ -193,6 +239,9 @@ fn command(step: &Move, given: &Given) -> Command {
         Move::Grant(amount) => {
             GrantCredit { account_id, amount: cents(*amount), reason: reason() }.into()
         }
+        // The account's country is refused: what falls due then parks it.
+        Move::Refuse(refused) => tax_rules(if *refused { "DE" } else { "GB" }, "19", false).into(),
+        Move::Release => release("looked at").into(),
         Move::Report(used) => report("max_servers", *used).into(),
         Move::WriteOff => match account.invoices.iter().find(|invoice| invoice.is_open()) {
             Some(open) => WriteOff { account_id, invoice_id: open.id, reason: reason() }.into(),
@@ -276,6 +325,22 @@ proptest! {
                 account.orders.open_for(invoice.id).map(|order| order.amount).collect();
             let wanted = if invoice.is_open() { vec![invoice.due] } else { Vec::new() };
             prop_assert_eq!(asked, wanted);
+        }
+    }
+
+    /// A coupon is redeemed by the orders that are open or were fulfilled, and by no other.
+    #[test]
+    fn a_coupon_is_held_by_orders_that_may_still_use_it(history in a_history()) {
+        let given = play(&history);
+        let (account, fulfilled) = (given.account(), fulfilled(&given));
+        for code in COUPONS.map(|code| code.parse::<CouponCode>().unwrap()) {
+            let holds = |(order, of): &&(OrderId, CouponCode)| {
+                let open = account.orders.get(*order).is_some_and(|order| order.is_open());
+                *of == code && (open || fulfilled.contains(order))
+            };
+            let held = with_coupon(&given).iter().filter(holds).count();
+            let coupon = given.world().coupons.get(code).unwrap();
+            prop_assert_eq!(usize::try_from(coupon.redemptions).unwrap(), held, "{}", code);
         }
     }
 

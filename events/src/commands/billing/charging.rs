@@ -1,12 +1,12 @@
 //! From plans to lines, totals and invoices.
 
 use crate::{
-    account::{Account, Subscription},
+    account::Account,
     coupon::{Discount, HeldDiscount},
     draft::Draft,
     envelope::StreamId,
     event::{HeldPlan, InvoiceIssued, InvoiceLine, Quote},
-    ids::{InvoiceId, OrderId},
+    ids::{InvoiceId, OrderId, SubscriptionId},
     money::{Currency, Money},
     period::Span,
     personal::Party,
@@ -81,28 +81,36 @@ pub(in crate::commands) fn quote(
 ) -> Result<Quote, Rejection> {
     let tax = tax(draft, account)?;
     let span = Span { start: draft.now(), end: draft.now() };
-    let applied = match &discount {
-        Some(held) => held.on(plan.plan_id, plan.price)?,
-        None => None,
-    };
+    let (applied, _) = HeldDiscount::use_up(discount.clone(), plan.plan_id, plan.price)?;
     let item = Item { plan, span, proration: None, discount: applied };
     let (_, totals) = charge(account.currency, &tax, vec![item])?;
     Ok(Quote { discount, tax, totals, trial_days })
 }
 
-/// Issues an invoice for items of a subscription, made out to the account as it is.
+/// What an invoice is to say.
+pub(in crate::commands) struct Issue<'a> {
+    /// The subscription that it bills.
+    pub(in crate::commands) subscription_id: SubscriptionId,
+    /// The order that brought it about, where there is one.
+    pub(in crate::commands) order_id: Option<OrderId>,
+    /// What is billed.
+    pub(in crate::commands) items: Vec<Item<'a>>,
+    /// How it is taxed.
+    pub(in crate::commands) tax: Tax,
+    /// From when it counts.
+    pub(in crate::commands) at: Timestamp,
+}
+
+/// Issues an invoice, made out to the account as it is.
 pub(in crate::commands) fn issue(
     draft: &mut Draft,
     account: &Account,
-    subscription: &Subscription,
-    order_id: Option<OrderId>,
-    items: Vec<Item<'_>>,
-    tax: Tax,
-    at: Timestamp,
+    issue: Issue<'_>,
 ) -> Result<InvoiceId, Rejection> {
+    let Issue { subscription_id, order_id, items, tax, at } = issue;
     let stream = StreamId::Account(account.id);
     let at = draft.effective_at(stream, at);
-    check_bound(draft, account, subscription, items.len(), at)?;
+    check_bound(draft, account, subscription_id, items.len(), at)?;
     let (lines, totals) = charge(account.currency, &tax, items)?;
     let policy = &draft.world().book.policy;
     let dunning = if totals.total.is_positive() { policy.ladder(at) } else { Vec::new() };
@@ -110,7 +118,7 @@ pub(in crate::commands) fn issue(
     let invoice_id = draft.mint();
     let event = InvoiceIssued {
         invoice_id,
-        subscription_id: subscription.id,
+        subscription_id,
         order_id,
         lines,
         tax,
@@ -128,7 +136,7 @@ pub(in crate::commands) fn issue(
 fn check_bound(
     draft: &Draft,
     account: &Account,
-    subscription: &Subscription,
+    subscription: SubscriptionId,
     more: usize,
     at: Timestamp,
 ) -> Result<(), Rejection> {
@@ -138,7 +146,7 @@ fn check_bound(
     let book = &draft.world().book;
     let most = book.policy.invoice_lines_per_day;
     let day = book.posting_day(at);
-    let lines = account.invoices.lines_on(subscription.id, day).saturating_add(more);
+    let lines = account.invoices.lines_on(subscription, day).saturating_add(more);
     if u32::try_from(lines).unwrap_or(u32::MAX) > most {
         return Err(Rejection::TooManyInvoiceLines { most });
     }

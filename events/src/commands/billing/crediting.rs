@@ -122,17 +122,36 @@ fn credit_line(
     })
 }
 
+/// What a credit note is to say.
+pub(in crate::commands) struct Crediting {
+    /// What it takes back.
+    pub(in crate::commands) credit: Credit,
+    /// Why.
+    pub(in crate::commands) reason: CreditReason,
+    /// The same in the words of whoever asked for it.
+    pub(in crate::commands) explanation: Option<String>,
+    /// How much of what was paid goes back to the customer.
+    pub(in crate::commands) to_refund: Money,
+    /// From when it counts.
+    pub(in crate::commands) at: Timestamp,
+}
+
+impl Crediting {
+    /// A credit note that nobody asked for and that sends nothing back.
+    pub(in crate::commands) fn new(credit: Credit, reason: CreditReason, at: Timestamp) -> Self {
+        let to_refund = Money::zero(credit.reduces_due.currency());
+        Self { credit, reason, explanation: None, to_refund, at }
+    }
+}
+
 /// Issues a credit note: first it reduces what is due, then `to_refund` of the rest goes back to
 /// the customer, and what is left becomes account credit.
 pub(in crate::commands) fn issue_credit_note(
     draft: &mut Draft,
     account: &Account,
-    credit: Credit,
-    reason: CreditReason,
-    explanation: Option<String>,
-    to_refund: Money,
-    at: Timestamp,
+    crediting: Crediting,
 ) -> Result<(), Rejection> {
+    let Crediting { credit, reason, explanation, to_refund, at } = crediting;
     let to_credit = credit.paid_part()?.minus(to_refund)?;
     let credit_note_id = draft.mint();
     let invoice_id = credit.invoice.id;

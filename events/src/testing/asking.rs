@@ -1,0 +1,294 @@
+//! Commands with good defaults, on the test account.
+
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::Given;
+use crate::{
+    commands::*,
+    coupon::{CouponDuration, CouponTerms, CouponValue},
+    event::{BookKind, BookOpened, PlanTerms, Price, Role},
+    ids::{AccountId, Id},
+    money::{Currency, Money},
+    period::Cycle,
+    personal::{Party, Personal},
+    policy::Policy,
+    tax::{Elsewhere, TaxRate, TaxRules},
+};
+
+/// The test account's id.
+#[must_use]
+pub fn account_id() -> AccountId {
+    AccountId::from_uuid(Uuid::from_u128(1))
+}
+
+/// An amount in US dollars.
+#[must_use]
+pub fn usd(amount: &str) -> Money {
+    Money::parse(amount, Currency::USD).unwrap()
+}
+
+/// A customer of this name.
+#[must_use]
+pub fn personal(name: &str) -> Personal {
+    Personal(Party { name: name.into(), country: "GB".into(), ..Party::default() })
+}
+
+/// A sandbox book of a seller in UTC.
+#[must_use]
+pub fn open_book() -> OpenBook {
+    let seller = Party { name: "Example Hosting".into(), ..Party::default() };
+    let opened = BookOpened {
+        kind: BookKind::Sandbox,
+        seller,
+        time_zone: Tz::UTC,
+        financial_year_start_month: 1,
+    };
+    OpenBook { opened }
+}
+
+/// The test account, in US dollars and UTC.
+#[must_use]
+pub fn open_account() -> OpenAccount {
+    OpenAccount {
+        account_id: account_id(),
+        external_id: None,
+        currency: Currency::USD,
+        zone: Tz::UTC,
+        billing: personal("Ada Lovelace"),
+    }
+}
+
+/// Terms at a monthly price in US dollars.
+#[must_use]
+pub fn terms(slug: &str, price: &str) -> PlanTerms {
+    PlanTerms {
+        name: format!("Plan {slug}"),
+        plan_type: "paid".into(),
+        description: String::new(),
+        prices: vec![Price { cycle: Cycle::Monthly, amount: usd(price) }],
+        custom_price: false,
+        trial_days: 0,
+        limits: [("max_servers".to_owned(), Some(5))].into(),
+        features: Default::default(),
+        hidden: false,
+    }
+}
+
+/// A plan at a monthly price in US dollars.
+#[must_use]
+pub fn publish(slug: &str, price: &str) -> PublishPlan {
+    PublishPlan { slug: slug.into(), terms: terms(slug, price) }
+}
+
+/// The same plan at another price.
+#[must_use]
+pub fn revise(slug: &str, price: &str) -> RevisePlan {
+    let mut terms = terms(slug, price);
+    if slug == "pro" {
+        terms.prices.push(Price { cycle: Cycle::Yearly, amount: usd("150") });
+        terms.limits.insert("max_servers".into(), Some(15));
+    }
+    RevisePlan { plan: slug.into(), terms }
+}
+
+/// The plan off the shelf.
+#[must_use]
+pub fn retire(slug: &str) -> RetirePlan {
+    RetirePlan { plan: slug.into() }
+}
+
+/// A key of a role for the whole ledger.
+#[must_use]
+pub fn issue_key(role: Role) -> IssueKey {
+    IssueKey {
+        label: "test".into(),
+        role,
+        reach: None,
+        prefix: "dbk_test".into(),
+        hash: "00".repeat(32),
+        expires_at: None,
+    }
+}
+
+/// An order for `pro`, monthly.
+#[must_use]
+pub fn place_order() -> PlaceOrder {
+    let cycle = Cycle::Monthly;
+    let (price, coupon) = (None, None);
+    PlaceOrder { account_id: account_id(), plan: "pro".into(), cycle, price, coupon }
+}
+
+/// A payment of a checkout, by the processor's ids.
+#[must_use]
+pub fn confirm(processor_order_id: &str, processor_payment_id: &str) -> ConfirmPayment {
+    ConfirmPayment {
+        account_id: account_id(),
+        processor_order_id: processor_order_id.into(),
+        processor_payment_id: processor_payment_id.into(),
+        amount: None,
+    }
+}
+
+/// A move to another plan, same cycle.
+#[must_use]
+pub fn change_plan(slug: &str) -> ChangePlan {
+    ChangePlan {
+        account_id: account_id(),
+        plan: Some(slug.into()),
+        cycle: None,
+        price: None,
+        at_period_end: false,
+        preview: None,
+    }
+}
+
+/// A cancellation.
+#[must_use]
+pub fn cancel(at_period_end: bool) -> CancelSubscription {
+    CancelSubscription { account_id: account_id(), at_period_end }
+}
+
+/// A cancellation taken back.
+#[must_use]
+pub fn resume() -> ResumeSubscription {
+    ResumeSubscription { account_id: account_id() }
+}
+
+/// A refund of everything, or of an amount in US dollars.
+#[must_use]
+pub fn refund(amount: Option<&str>) -> RequestRefund {
+    RequestRefund {
+        account_id: account_id(),
+        amount: amount.map(usd),
+        reason: "customer_request".into(),
+        override_policy: false,
+    }
+}
+
+/// What has fallen due.
+#[must_use]
+pub fn settle_due() -> SettleDue {
+    SettleDue { account_id: account_id(), until: None }
+}
+
+/// An order for a plan, monthly.
+#[must_use]
+pub fn order_of(plan: &str) -> PlaceOrder {
+    PlaceOrder { plan: plan.into(), ..place_order() }
+}
+
+/// An order for `pro` with a coupon.
+#[must_use]
+pub fn order_with(coupon: &str) -> PlaceOrder {
+    PlaceOrder { coupon: Some(coupon.into()), ..place_order() }
+}
+
+/// Terms of a coupon that takes a percentage off every period of any plan, without bounds.
+#[must_use]
+pub fn coupon_terms(percent: &str) -> CouponTerms {
+    CouponTerms {
+        value: CouponValue::Percent(percent.parse().unwrap()),
+        duration: CouponDuration::Forever,
+        plans: Vec::new(),
+        max_redemptions: None,
+        max_per_account: None,
+        valid_from: None,
+        expires_at: None,
+    }
+}
+
+/// A coupon that takes a percentage off every period of any plan, without bounds.
+#[must_use]
+pub fn offer(code: &str, percent: &str) -> OfferCoupon {
+    offer_on(code, coupon_terms(percent))
+}
+
+/// A coupon on these terms.
+#[must_use]
+pub fn offer_on(code: &str, terms: CouponTerms) -> OfferCoupon {
+    OfferCoupon { code: code.parse().unwrap(), terms }
+}
+
+/// The coupon off offer.
+#[must_use]
+pub fn withdraw(code: &str) -> WithdrawCoupon {
+    WithdrawCoupon { code: code.parse().unwrap() }
+}
+
+/// A billing policy.
+#[must_use]
+pub fn adopt(policy: Policy) -> AdoptPolicy {
+    AdoptPolicy { policy }
+}
+
+/// Tax rules of one country, called VAT, that refuse every other.
+#[must_use]
+pub fn tax_rules(country: &str, percent: &str, inclusive: bool) -> AdoptTaxRules {
+    let rate = TaxRate {
+        country: country.into(),
+        region: None,
+        name: "VAT".into(),
+        percent: percent.parse().unwrap(),
+        inclusive,
+    };
+    AdoptTaxRules { rules: TaxRules { elsewhere: Elsewhere::Refused, rates: vec![rate] } }
+}
+
+/// The plan with free days for those who come to it.
+#[must_use]
+pub fn with_trial(slug: &str, days: u32) -> RevisePlan {
+    let mut command = revise(slug, if slug == "pro" { "15" } else { "5" });
+    command.terms.trial_days = days;
+    command
+}
+
+/// A count of what is used of a limit.
+#[must_use]
+pub fn report(limit: &str, used: u64) -> ReportUsage {
+    ReportUsage { account_id: account_id(), limit: limit.into(), used, settles: None }
+}
+
+/// The account, billed again.
+#[must_use]
+pub fn release(reason: &str) -> ReleaseAccount {
+    ReleaseAccount { account_id: account_id(), reason: reason.into() }
+}
+
+/// Room for so many servers.
+#[must_use]
+pub fn reserve(quantity: u64) -> ReserveUsage {
+    ReserveUsage { account_id: account_id(), limit: "max_servers".into(), quantity }
+}
+
+/// Credit by hand, in US dollars.
+#[must_use]
+pub fn grant(amount: &str) -> GrantCredit {
+    GrantCredit { account_id: account_id(), amount: usd(amount), reason: "goodwill".into() }
+}
+
+/// The oldest open invoice given up.
+#[must_use]
+pub fn write_off(given: &Given) -> WriteOff {
+    let account = given.account();
+    let invoice_id = account.invoices.iter().find(|invoice| invoice.is_open()).unwrap().id;
+    WriteOff { account_id: account_id(), invoice_id, reason: "cannot be collected".into() }
+}
+
+/// The newest invoice taken back, or so many US dollars of it.
+#[must_use]
+pub fn credit_invoice(given: &Given, amount: Option<&str>) -> CreditInvoice {
+    CreditInvoice {
+        account_id: account_id(),
+        invoice_id: given.account().invoices.iter().last().unwrap().id,
+        amount: amount.map(usd),
+        reason: "billed in error".into(),
+    }
+}
+
+/// The newest adjustment undone.
+#[must_use]
+pub fn undo(given: &Given) -> UndoAdjustment {
+    let adjustment_id = given.last_adjustment();
+    UndoAdjustment { account_id: account_id(), adjustment_id, reason: "mistaken".into() }
+}
