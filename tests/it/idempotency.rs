@@ -17,7 +17,8 @@ use crate::{
 type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const WRITES: [Row; 9] = [
+const WRITES: [Row; 10] = [
+    (Fresh, "ledger", "POST", "/api/admin/plans/{id}/reapply-limits", "{}", r#"{"force":true}"#),
     (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
     (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
     (Fresh, "owner", "POST", "/api/billing/checkout", r#"{"planId":"pro","billingCycle":"monthly"}"#, r#"{"planId":"starter","billingCycle":"monthly"}"#),
@@ -30,7 +31,8 @@ const WRITES: [Row; 9] = [
 ];
 
 /// Writes of the route table that append nothing under a key of the caller's.
-const OTHERS: [&str; 2] = ["/api/billing/plan-change/preview", "/sandbox/checkout/{id}/pay"];
+const OTHERS: [&str; 3] =
+    ["/api/billing/plan-change/preview", "/api/ledger/clock", "/sandbox/checkout/{id}/pay"];
 
 async fn send(
     scene: &Scene,
@@ -39,7 +41,11 @@ async fn send(
     body: &str,
     key: Option<&str>,
 ) -> Answered {
-    let id = if path.contains("invoices") { "{open_invoice}" } else { "{sub}" };
+    let id = match path.split('/').nth(3) {
+        Some("plans") => "pro",
+        Some("invoices") => "{open_invoice}",
+        _ => "{sub}",
+    };
     let path = fill(&path.replace("{id}", id), names);
     let mut headers = Vec::new();
     if *who == "super" {
