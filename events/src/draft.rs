@@ -39,7 +39,17 @@ impl Draft {
     #[must_use]
     pub fn new(world: World, position: i64, now: Timestamp, seed: Uuid, origin: Origin) -> Self {
         let begun = (world.clone(), position);
-        Self { begun, world, position, now, seed, minted: 0, minted_since: 0, origin, recorded: Vec::new() }
+        Self {
+            begun,
+            world,
+            position,
+            now,
+            seed,
+            minted: 0,
+            minted_since: 0,
+            origin,
+            recorded: Vec::new(),
+        }
     }
 
     /// The instant of the decision.

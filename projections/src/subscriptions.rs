@@ -143,6 +143,7 @@ impl SubscriptionRow {
                 self.anchor = self.anchor.map(|_| changed.anchor);
                 self.period_index = changed.period_index;
                 self.period = changed.period;
+                self.discount = changed.discount.clone();
                 self.scheduled_change = None;
                 self.limits_customised = false;
             }

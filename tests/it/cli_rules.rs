@@ -30,7 +30,8 @@ async fn a_coupon_is_offered_listed_and_withdrawn() {
     let db = &test.db;
     let out = runs(db, &["coupon", "offer", "save10", "--percent", "10", "--periods", "3"]).await;
     assert!(out.contains("SAVE10") && out.contains("10 %") && out.contains("3 periods"), "{out}");
-    let args = ["coupon", "offer", "FIVE", "--amount", "5.00:USD", "--amount", "4:EUR", "--plan", "pro"];
+    let args =
+        ["coupon", "offer", "FIVE", "--amount", "5.00:USD", "--amount", "4:EUR", "--plan", "pro"];
     let out = runs(db, &args).await;
     assert!(out.contains("5.00 USD, 4.00 EUR"), "{out}");
     let out = runs(db, &["coupon", "withdraw", "SAVE10"]).await;
@@ -45,7 +46,8 @@ async fn a_coupon_is_offered_listed_and_withdrawn() {
     refuses(db, &["coupon", "offer", "NEW", "--percent", "101"], 2, "0 to 100").await;
     refuses(db, &["coupon", "offer", "NEW", "--amount", "5.001:USD"], 2, "decimals").await;
     refuses(db, &["coupon", "offer", "NEW", "--amount", "5"], 2, "5.00:USD").await;
-    refuses(db, &["coupon", "offer", "NEW", "--percent", "1", "--plan", "nope"], 1, "no plan").await;
+    refuses(db, &["coupon", "offer", "NEW", "--percent", "1", "--plan", "nope"], 1, "no plan")
+        .await;
     refuses(db, &["coupon", "withdraw", "NOPE"], 1, "no such coupon").await;
 }
 
@@ -78,7 +80,9 @@ async fn a_policy_is_adopted_from_a_file_and_shown_in_the_same_form() {
     let policy = file(&changed);
     let out = runs(&db, &["policy", "adopt", policy.path().to_str().unwrap()]).await;
     assert!(out.starts_with("# Version 2\n") && out.contains("period_end"), "{out}");
-    let backwards = file("[[dunning]]\nafter_days = 9\naction = 'end'\n[[dunning]]\nafter_days = 1\naction = 'suspend'\n");
+    let backwards = file(
+        "[[dunning]]\nafter_days = 9\naction = 'end'\n[[dunning]]\nafter_days = 1\naction = 'suspend'\n",
+    );
     let args = ["policy", "adopt", backwards.path().to_str().unwrap()];
     refuses(&db, &args, 1, "dunning").await;
 }

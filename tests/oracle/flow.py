@@ -263,26 +263,30 @@ class Account:
         if at_period_end and to["cycle"] == sub.plan["cycle"]:
             sub.index += 1
             sub.period = sub.period_of(sub.index, self.zone)
+        begins = not at_period_end and to["cycle"] != sub.plan["cycle"]
         sub.plan, sub.scheduled, sub.moved = to, None, at_period_end
+        off = ZERO
+        if begins:
+            # The first period of a new cycle is a period like any other, discounted as one.
+            off = discount_on(sub.discount, sub.price(), self.step)
+            sub.discount = after_a_period(sub.discount) if off > 0 else sub.discount
+        self.check.same("discount", sub.discount, changed["discount"])
         self.check.same("period_index", sub.index, changed["period_index"])
         self.anchored(sub, changed)
         if not at_period_end:
             self.credit_the_rest(self.invoices_of_subscription(), at, "plan_change")
-            self.bill_the_rest(at, payment)
+            self.bill_the_rest(at, off, payment)
 
-    def bill_the_rest(self, at, payment):
-        """The rest of the period at the new plan's price, never discounted again.
-
-        The documents say so of prorations; that the first period of a new cycle, which is billed
-        whole, has no discount either is the ledger's convention.
-        """
+    def bill_the_rest(self, at, off, payment):
+        """The rest of the period at the new plan's price, never discounted again; or the first
+        period of a new cycle."""
         sub = self.subscription
         part = Part(sub.price(), sub.period, at, self.unit, self.zone, self.step)
         if part.amount == 0:
             self.grant(payment["amount"] if payment else ZERO)
             return
         shown_part = None if part.is_whole() else part
-        self.settle(self.invoice(part.amount, ZERO, (at, sub.period[1]), shown_part), payment)
+        self.settle(self.invoice(part.amount, off, (at, sub.period[1]), shown_part), payment)
 
     def ended(self):
         """Where it ended unpaid, what was billed for the time after is not owed."""

@@ -146,6 +146,7 @@ impl Subscription {
         self.anchor = changed.anchor;
         self.period_index = changed.period_index;
         self.period = changed.period;
+        self.discount = changed.discount.clone();
         self.scheduled = None;
         self.limits_customised = false;
     }

@@ -64,7 +64,8 @@ impl ChangePlan {
         let subscription = account.live().ok_or(Rejection::NoSubscription)?.clone();
         self.check(&account, &subscription)?;
         let to = self.target(draft, &account, &subscription)?;
-        let is_held = terms(&to) == terms(&subscription.plan);
+        let renegotiated = self.price.is_some() && to.price != subscription.plan.price;
+        let is_held = terms(&to) == terms(&subscription.plan) && !renegotiated;
         if is_held && subscription.scheduled.is_none() {
             return Err(Rejection::PlanUnchanged { plan: to.slug });
         }

@@ -27,7 +27,13 @@ impl GrantCredit {
         let (adjustment_id, reason) = (draft.mint(), self.reason.clone());
         let source = CreditSource::Adjustment { adjustment_id, reason };
         let now = draft.now();
-        billing::grant(draft, account.id, self.amount, source, now)
+        billing::grant(draft, account.id, self.amount, source, now)?;
+        // What is due already is paid with it, oldest first.
+        let open = account.invoices.iter().filter(|invoice| invoice.is_open());
+        for invoice in open {
+            billing::settle(draft, account.id, invoice.id, None, now)?;
+        }
+        Ok(())
     }
 }
 
@@ -35,6 +41,20 @@ impl GrantCredit {
 mod tests {
     use super::*;
     use crate::testing::*;
+
+    #[test]
+    fn credit_pays_what_is_due_already() {
+        let given = given_subscribed("pro").at("2026-06-16T00:00:00Z").and(settle_due());
+        let then = given.when(grant("20"));
+        then.recorded(&[
+            "credit.granted",
+            "credit.applied",
+            "invoice.paid",
+            "order.cancelled",
+            "subscription.recovered",
+        ]);
+        assert_eq!(then.account().credit, usd("5"));
+    }
 
     #[test]
     fn credit_is_given_used_and_undone_while_it_is_there() {

@@ -108,6 +108,8 @@ pub struct PlanChanged {
     pub period_index: u32,
     /// The current period.
     pub period: Span,
+    /// The coupon's discount that is left for later periods.
+    pub discount: Option<HeldDiscount>,
 }
 
 /// The subscription will move to another plan or cycle when its period ends.

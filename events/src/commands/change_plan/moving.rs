@@ -4,6 +4,7 @@
 use crate::{
     account::{Account, Status, Subscription},
     commands::billing::{self, Creditable, Crediting, Issue, Item},
+    coupon::{Discount, HeldDiscount},
     draft::Draft,
     envelope::StreamId,
     event::{CreditReason, CreditSource, HeldPlan, PlanChanged},
@@ -41,8 +42,26 @@ fn next_period_changed(subscription: &Subscription, to: HeldPlan) -> PlanChanged
         (Anchor { at, zone: subscription.anchor.zone, cycle: to.cycle }, 0)
     };
     let period = anchor.period(period_index);
-    let from = subscription.plan.clone();
-    PlanChanged { subscription_id: subscription.id, from, to, at, anchor, period_index, period }
+    moved(subscription, to, at, (anchor, period_index, period))
+}
+
+/// The change as its event says it, with the subscription's discount untouched.
+fn moved(
+    subscription: &Subscription,
+    to: HeldPlan,
+    at: Timestamp,
+    (anchor, period_index, period): (Anchor, u32, Span),
+) -> PlanChanged {
+    PlanChanged {
+        subscription_id: subscription.id,
+        from: subscription.plan.clone(),
+        to,
+        at,
+        anchor,
+        period_index,
+        period,
+        discount: subscription.discount.clone(),
+    }
 }
 
 /// Changes the plan now, prorated from `at`, with a payment for it where one was made.
@@ -56,13 +75,20 @@ pub(in crate::commands) fn now(
     let account = draft.account(account_id)?;
     let subscription = account.live().ok_or(Rejection::NoSubscription)?;
     let in_trial = subscription.status == Status::Trialing;
-    let changed = plan_changed(subscription, to, at.whole_second(), in_trial);
+    let mut changed = plan_changed(subscription, to, at.whole_second(), in_trial);
+    // A rest is never discounted again; the first period of a new cycle is a period like any other.
+    let begins_a_period = !in_trial && changed.to.cycle != changed.from.cycle;
+    let mut discount = None;
+    if begins_a_period {
+        let (plan, price) = (changed.to.plan_id, changed.to.price);
+        (discount, changed.discount) = HeldDiscount::use_up(changed.discount, plan, price)?;
+    }
     draft.record(StreamId::Account(account_id), changed.clone())?;
     if in_trial {
         return Ok(());
     }
     credit_the_rest(draft, &account, &changed)?;
-    bill_the_rest(draft, account_id, &changed, payment)
+    bill_the_rest(draft, account_id, &changed, discount, payment)
 }
 
 fn plan_changed(
@@ -82,8 +108,7 @@ fn plan_changed(
             (anchor, 0, anchor.period(0))
         }
     };
-    let from = subscription.plan.clone();
-    PlanChanged { subscription_id: subscription.id, from, to, at, anchor, period_index, period }
+    moved(subscription, to, at, (anchor, period_index, period))
 }
 
 /// Takes back what was billed for the rest of the period, line by line.
@@ -108,6 +133,7 @@ fn bill_the_rest(
     draft: &mut Draft,
     account_id: AccountId,
     changed: &PlanChanged,
+    discount: Option<Discount>,
     payment: Option<(PaymentId, Money)>,
 ) -> Result<(), Rejection> {
     let (plan, period, now) = (&changed.to, changed.period, draft.now());
@@ -125,7 +151,7 @@ fn bill_the_rest(
     let issue = Issue {
         subscription_id: changed.subscription_id,
         order_id: None,
-        items: vec![Item { plan, span, proration, discount: None }],
+        items: vec![Item { plan, span, proration, discount }],
         tax: billing::tax(draft, &account)?,
         at: now,
     };

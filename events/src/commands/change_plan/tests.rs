@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    commands::PlaceOrder,
     policy::{PlanChangeRule, Policy},
     testing::*,
 };
@@ -187,4 +188,22 @@ fn a_change_at_the_end_of_the_free_days_is_what_is_billed_then() {
     let subscription = then.account().live().unwrap().clone();
     assert_eq!(subscription.period.start.to_string(), "2026-05-15T00:00:00.000000Z");
     assert!(subscription.scheduled.is_none());
+}
+
+#[test]
+fn a_coupon_for_ever_discounts_the_first_period_of_a_new_cycle_and_no_rest() {
+    let given = given_account().and(offer("HALF", "50")).and(order_with("HALF")).and_paid();
+    let given = given.at("2026-05-16T12:00:00Z");
+    let yearly = ChangePlan { plan: None, cycle: Some(Cycle::Yearly), ..change_plan("pro") };
+    assert_eq!(given.clone().when(yearly).invoice_total(), "75.00 USD");
+    assert_eq!(given.when(change_plan("enterprise_lite")).invoice_total(), "20.00 USD");
+}
+
+#[test]
+fn an_agreed_price_is_agreed_anew() {
+    let agreed = |amount| PlaceOrder { price: Some(usd(amount)), ..order_of("enterprise") };
+    let given = given_account().and(agreed("499")).and_paid().at("2026-05-16T12:00:00Z");
+    let again = |amount| ChangePlan { price: Some(usd(amount)), ..change_plan("enterprise") };
+    given.clone().when(again("499")).rejected("plan_unchanged");
+    assert_eq!(given.when(again("600")).invoice_total(), "300.00 USD");
 }
