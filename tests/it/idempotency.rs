@@ -17,7 +17,8 @@ use crate::{
 type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const WRITES: [Row; 23] = [
+const WRITES: [Row; 24] = [
+    (Fresh, "ledger", "POST", "/api/admin/plans/{id}/reapply-limits", "{}", r#"{"force":true}"#),
     (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
     (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
     (Fresh, "owner", "POST", "/api/billing/checkout", r#"{"planId":"pro","billingCycle":"monthly"}"#, r#"{"planId":"starter","billingCycle":"monthly"}"#),
@@ -44,7 +45,8 @@ const WRITES: [Row; 23] = [
 ];
 
 /// Writes of the route table that append nothing under a key of the caller's.
-const OTHERS: [&str; 2] = ["/api/billing/plan-change/preview", "/sandbox/checkout/{id}/pay"];
+const OTHERS: [&str; 3] =
+    ["/api/billing/plan-change/preview", "/api/ledger/clock", "/sandbox/checkout/{id}/pay"];
 
 async fn send(
     scene: &Scene,
@@ -54,6 +56,7 @@ async fn send(
     key: Option<&str>,
 ) -> Answered {
     let id = match () {
+        () if path.starts_with("/api/admin/plans/") => "pro",
         () if path.starts_with("/api/accounts/") => "{account}",
         () if path.contains("invoices") => "{open_invoice}",
         () => "{sub}",

@@ -1,6 +1,7 @@
 //! Somebody with every right changes what is stored: `daybook verify` says so, says where, and is
 //! content again when it is put back.
 
+use daybook_events::{commands::ReportUsage, testing};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -19,7 +20,11 @@ impl Scene {
             let customer = test.subscriber("pro").await;
             let body = serde_json::json!({ "reason": "customer_request" });
             test.post("/api/refunds", &customer.key, &body).await.ok();
+            let account_id = customer.account_id.parse().unwrap();
+            let counted = ReportUsage { account_id, ..testing::report("max_servers", 3) };
+            test.submit(counted).await.unwrap();
         }
+        test.submit(testing::offer("SPRING-20", "20")).await.unwrap();
         test.settle().await;
         let mut superuser = test.db.superuser().await;
         // As a person would who means it; `verify` must not rest on the triggers.

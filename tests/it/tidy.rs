@@ -151,13 +151,23 @@ fn an_impure_rule_is_noticed() {
 
 // --- wildcards ------------------------------------------------------------------------------
 
-/// Matches over numbers, where naming every value is out of the question.
-const NUMBER_MATCHES: &[(&str, &str)] =
-    &[("events/src/audit.rs", "_ => format!(\"positions {expected} to")];
+/// Matches over numbers and text, where naming every value is out of the question.
+const OPEN_MATCHES: &[(&str, &str)] = &[
+    ("events/src/audit.rs", "_ => format!(\"positions {expected} to"),
+    // A seller's country.
+    ("events/src/tax.rs", "_ if in_union => Some("),
+    ("events/src/tax.rs", "_ => None,"),
+    // Digits and remainders.
+    ("events/src/tax_id/checks.rs", "_ => (1900, month),"),
+    ("events/src/tax_id/checks.rs", "_ => value,"),
+    ("events/src/tax_id/checks.rs", "_ => czech_person(body),"),
+    ("events/src/tax_id/checks.rs", "_ => first * 34 + second - 100,"),
+    ("events/src/tax_id/checks.rs", "_ => false,"),
+];
 
 fn wildcards(source: &Source) -> Faults {
     let allowed = |text: &str| {
-        NUMBER_MATCHES.iter().any(|(path, arm)| *path == source.path && text.starts_with(arm))
+        OPEN_MATCHES.iter().any(|(path, arm)| *path == source.path && text.starts_with(arm))
     };
     let is_wild = |text: &str| {
         text.starts_with("_ =>") || text.starts_with("_ if ") || text.contains("| _ =>")
@@ -186,7 +196,7 @@ fn a_wildcard_arm_is_noticed() {
 #[test]
 fn an_allowance_that_nobody_uses_is_taken_back() {
     let sources = sources(PURE);
-    for (path, arm) in NUMBER_MATCHES {
+    for (path, arm) in OPEN_MATCHES {
         let source = sources.iter().find(|source| source.path == *path).unwrap();
         let used = source.text.lines().any(|line| line.trim_start().starts_with(arm));
         assert!(used, "{path} has no arm `{arm}` any more");
