@@ -73,6 +73,8 @@ struct Outcome {
     position: i64,
     root: String,
     totals: BTreeMap<String, Totals>,
+    types: BTreeMap<&'static str, u64>,
+    refusals: BTreeMap<&'static str, u64>,
     breaches: Vec<String>,
 }
 
@@ -152,6 +154,8 @@ async fn outcome(pool: &PgPool, shape: Shape, written: Written) -> Result<Outcom
             .iter()
             .map(|(currency, sums)| (currency.to_string(), totals(*currency, sums)))
             .collect(),
+        types: written.events,
+        refusals: written.refusals,
         breaches: written.invariants.breaches().iter().map(ToString::to_string).collect(),
     })
 }

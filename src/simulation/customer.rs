@@ -119,6 +119,7 @@ pub(super) struct Customer {
     person: Person,
     plan: &'static str,
     cycle: Cycle,
+    is_known: bool,
     orders: u32,
     /// When something falls due next, as the calendar has it.
     due: Option<Timestamp>,
@@ -140,6 +141,7 @@ impl Customer {
             person,
             plan: pick(rng, &plans),
             cycle: pick(rng, &[(86, Cycle::Monthly), (14, Cycle::Yearly)]),
+            is_known: false,
             orders: 0,
             due: None,
             dodges: false,
@@ -154,6 +156,9 @@ impl Customer {
         at: Timestamp,
         desk: &mut Desk<'_>,
     ) -> Result<Next, SimulationError> {
+        if !self.is_known && step != Step::SignUp {
+            return Ok(Vec::new());
+        }
         if step == Step::Due && self.due.take_if(|due| *due == at).is_none() {
             // What was due then is due at another time now.
             return Ok(Vec::new());
@@ -228,6 +233,7 @@ impl Customer {
             billing: self.person.billing(),
         };
         desk.ask(PANEL, command).await?.ok();
+        self.is_known = true;
         Ok(vec![(desk.within(60, 1_800), Step::Order)])
     }
 

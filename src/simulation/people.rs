@@ -13,8 +13,6 @@ use rand_chacha::ChaCha12Rng;
 
 use super::{Shape, desk::pick};
 
-const DAY: i64 = 86_400;
-
 const FIRST_NAMES: &[&str] = &[
     "Ada", "Aylin", "Bram", "Chidi", "Chloé", "Dmitri", "Elif", "Farah", "Grace", "Hana", "Ines",
     "Jonas", "Kavya", "Lena", "Mateo", "Nadia", "Oskar", "Priya", "Quentin", "Rosa", "Sven",
@@ -169,12 +167,11 @@ impl Person {
     }
 }
 
-/// When somebody signs up: the later of two draws, so that the business grows in a straight line,
-/// and a good third of them in the last days of a month, where calendars are hard.
+/// When somebody signs up: in the first four fifths of the time, so that everybody has a
+/// life to show, and a good third of them in the last days of a month, where calendars are hard.
 pub(super) fn signs_up_at(shape: &Shape, zone: Tz, rng: &mut ChaCha12Rng) -> Timestamp {
     let whole = shape.seconds();
-    let (one, other) = (rng.random_range(0..whole), rng.random_range(0..whole));
-    let at = shape.from.plus_seconds(one.max(other).min((whole - DAY).max(0)));
+    let at = shape.from.plus_seconds(rng.random_range(0..(whole * 4 / 5).max(1)));
     if rng.random_range(0..100) >= 35 {
         return at;
     }

@@ -27,7 +27,7 @@ impl Customer {
             // Perhaps the second try works.
             A::Order(OrderEvent::OrderExpired(_)) => maybe(40, desk, DAY, 10 * DAY, Step::Order),
             A::Payment(PaymentEvent::RefundRequested(requested)) => {
-                let answer = desk.pick(&[(92, Answer::Sent), (8, Answer::Failed)]);
+                let answer = desk.pick(&[(85, Answer::Sent), (15, Answer::Failed)]);
                 soon(desk, Step::Answer(requested.refund_id, answer))
             }
             A::Payment(PaymentEvent::RefundFailed(failed)) => {
@@ -91,7 +91,7 @@ impl Customer {
                     (900, Some(promptly)),
                     (55, Some(late)),
                     (25, Some(suspended)),
-                    (20, None),
+                    (12, None),
                 ]);
                 self.dodges = paid.is_none();
                 paid.map(|at| (at, Step::Pay(id))).into_iter().collect()

@@ -12,15 +12,15 @@ const DAY: i64 = 86_400;
 
 /// What somebody may want in a month, by weight.
 const WHIMS: &[(u32, Option<Step>)] = &[
-    (700, None),
+    (716, None),
     (50, Some(Step::Change(Change::Up))),
     (10, Some(Step::Change(Change::UpLater))),
     (16, Some(Step::Change(Change::Down))),
     (14, Some(Step::Change(Change::DownLater))),
     (12, Some(Step::Change(Change::Cycle))),
-    (24, Some(Step::Cancel { now: false })),
-    (6, Some(Step::Cancel { now: true })),
-    (16, Some(Step::Refund)),
+    (14, Some(Step::Cancel { now: false })),
+    (4, Some(Step::Cancel { now: true })),
+    (12, Some(Step::Refund)),
     (16, Some(Step::Move)),
     (6, Some(Step::Register)),
     (110, Some(Step::Use)),
