@@ -167,11 +167,11 @@ impl Person {
     }
 }
 
-/// When somebody signs up: in the first four fifths of the time, so that everybody has a
+/// When somebody signs up: any time but for the last twentieth, so that everybody has a
 /// life to show, and a good third of them in the last days of a month, where calendars are hard.
 pub(super) fn signs_up_at(shape: &Shape, zone: Tz, rng: &mut ChaCha12Rng) -> Timestamp {
     let whole = shape.seconds();
-    let at = shape.from.plus_seconds(rng.random_range(0..(whole * 4 / 5).max(1)));
+    let at = shape.from.plus_seconds(rng.random_range(0..(whole * 19 / 20).max(1)));
     if rng.random_range(0..100) >= 35 {
         return at;
     }

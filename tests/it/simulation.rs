@@ -5,6 +5,7 @@
 
 mod faults;
 mod kinds;
+mod laws;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,6 +92,7 @@ async fn five_years_of_a_whole_business_hold_every_law() {
 
     everything_happened(&written, &log);
     kinds::each_happened(&log);
+    laws::each_holds(&log);
     faults::each_is_found(&log);
     the_projections_are_the_log(&pool).await;
 }

@@ -44,9 +44,10 @@ pub async fn migrate(owner_url: &str, serving: Option<&str>) -> Result<(), Migra
     Ok(())
 }
 
-/// Gives the ledger of an empty log another id than the random one: a history that is to be
-/// repeated needs the same in every line. Tells whether the ledger has that id now; one with events
-/// keeps its own, and so does one whose role may not change it.
+/// Gives the ledger of an empty log another id than the random one; tells whether it has it now.
+///
+/// A history that is to be repeated needs the same id in every line. A ledger with events keeps its
+/// own, and so does one whose role may not change it.
 ///
 /// # Errors
 /// A database that cannot be reached.
