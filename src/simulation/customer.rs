@@ -251,7 +251,7 @@ impl Customer {
                 (2, Some("GUESSED")),
             ]
         } else {
-            &[(80, None), (14, Some("WELCOME")), (6, Some("LAUNCH"))]
+            &[(54, None), (40, Some("WELCOME")), (6, Some("LAUNCH"))]
         };
         let coupon = desk.pick(coupons);
         let mut command = PlaceOrder {

@@ -40,7 +40,7 @@ impl Customer {
             }
             A::Credit(CreditEvent::CreditGranted(granted)) => match granted.source {
                 CreditSource::Adjustment { adjustment_id, .. } => {
-                    maybe(20, desk, HOUR, 5 * DAY, Step::Undo(adjustment_id))
+                    maybe(30, desk, HOUR, 5 * DAY, Step::Undo(adjustment_id))
                 }
                 CreditSource::CreditNote { .. } | CreditSource::Overpayment { .. } => Vec::new(),
             },
@@ -69,17 +69,18 @@ impl Customer {
                 let tomorrow = desk.within(DAY, 2 * DAY);
                 let after_all = desk.within(8 * DAY, 14 * DAY);
                 next.extend(desk.pick(&[
-                    (90, Some((minutes, Step::Pay(id)))),
+                    (86, Some((minutes, Step::Pay(id)))),
                     (3, Some((tomorrow, Step::Pay(id)))),
-                    (2, Some((after_all, Step::PayAnyway(id)))),
-                    (2, Some((minutes, Step::Abandon(id)))),
+                    (4, Some((after_all, Step::PayAnyway(id)))),
+                    (4, Some((minutes, Step::Abandon(id)))),
                     (3, None),
                 ]));
                 next
             }
             OrderPurpose::ChangePlan => {
                 let mut next = vec![(desk.within(5, MINUTE), Step::Checkout(id))];
-                next.extend(maybe(80, desk, MINUTE, 30 * MINUTE, Step::Pay(id)));
+                let step = desk.pick(&[(85, Step::Pay(id)), (15, Step::Abandon(id))]);
+                next.extend(maybe(90, desk, MINUTE, 30 * MINUTE, step));
                 next
             }
             OrderPurpose::PayInvoice { .. } if self.dodges => Vec::new(),

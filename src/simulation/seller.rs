@@ -51,7 +51,7 @@ pub(super) enum Move {
     /// No more discounts for early customers.
     WithdrawCoupon,
     /// Another country.
-    MoveOffice,
+    GoAbroad,
 }
 
 /// When the seller does what, in percent of the whole; moving takes a business of some age.
@@ -69,7 +69,7 @@ pub(super) fn plans(shape: &Shape) -> Vec<(Timestamp, Move)> {
     ];
     const TWO_YEARS: i64 = 2 * 365 * 86_400;
     let at = |percent: i64| shape.from.plus_seconds(shape.seconds() * percent / 100);
-    let moves = (shape.seconds() > TWO_YEARS).then(|| (at(65), Move::MoveOffice));
+    let moves = (shape.seconds() > TWO_YEARS).then(|| (at(65), Move::GoAbroad));
     PLANS.into_iter().map(|(percent, step)| (at(percent), step)).chain(moves).collect()
 }
 
@@ -154,7 +154,7 @@ impl Seller {
                     self.ask(desk, WithdrawCoupon { code }).await?;
                 }
             }
-            Move::MoveOffice => self.ask(desk, ReviseSeller { seller: in_bengaluru() }).await?,
+            Move::GoAbroad => self.ask(desk, ReviseSeller { seller: in_bengaluru() }).await?,
         }
         desk.listen();
         Ok(Vec::new())
@@ -247,7 +247,7 @@ fn coupons(accounts: u32, partners: Vec<PlanId>) -> Vec<(CouponCode, CouponTerms
     let fixed = [Currency::USD, Currency::EUR, Currency::INR, Currency::JPY].map(goodwill);
     let fixed = CouponValue::Fixed(fixed.into_iter().flatten().collect());
     let launch = CouponTerms {
-        max_redemptions: Some((accounts / 12).max(2)),
+        max_redemptions: Some((accounts / 20).max(2)),
         max_per_account: None,
         ..terms(fixed, CouponDuration::Periods(3))
     };

@@ -12,7 +12,7 @@ const DAY: i64 = 86_400;
 
 /// What somebody may want in a month, by weight.
 const WHIMS: &[(u32, Option<Step>)] = &[
-    (716, None),
+    (706, None),
     (50, Some(Step::Change(Change::Up))),
     (10, Some(Step::Change(Change::UpLater))),
     (16, Some(Step::Change(Change::Down))),
@@ -20,15 +20,15 @@ const WHIMS: &[(u32, Option<Step>)] = &[
     (12, Some(Step::Change(Change::Cycle))),
     (14, Some(Step::Cancel { now: false })),
     (4, Some(Step::Cancel { now: true })),
-    (12, Some(Step::Refund)),
+    (16, Some(Step::Refund)),
     (16, Some(Step::Move)),
     (6, Some(Step::Register)),
     (110, Some(Step::Use)),
-    (6, Some(Step::Grant)),
+    (10, Some(Step::Grant)),
     (3, Some(Step::Correct { whole: true })),
     (3, Some(Step::Correct { whole: false })),
     (5, Some(Step::Customise)),
-    (3, Some(Step::Waver(0))),
+    (5, Some(Step::Waver(0))),
 ];
 
 /// What somebody does in a period: a yearly one holds as much life as twelve monthly ones.
