@@ -5,7 +5,7 @@ TEST_CLUSTER ?= make
 TEST_DIR = $(or $(TMPDIR),/tmp)/daybook-tests-$(TEST_CLUSTER)
 export DAYBOOK_TEST_CLUSTER = $(TEST_CLUSTER)
 
-.PHONY: demo test check bench stop-test-cluster
+.PHONY: demo test check check-long bench stop-test-cluster
 
 # A sandbox ledger with a year of history, served on 127.0.0.1:8420 until Ctrl-C.
 demo:
@@ -25,6 +25,13 @@ check:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked
 	@command -v cargo-deny >/dev/null && cargo deny check || echo 'cargo-deny is not installed: skipped'
+
+# Five years of a thousand simulated customers: every law holds, however long it takes.
+check-long: stop-test-cluster
+	@scripts/setup test
+	DAYBOOK_SIMULATED_ACCOUNTS=1000 cargo nextest run --locked --test it -E 'test(five_years)'; \
+	    status=$$?; \
+	    $(MAKE) --no-print-directory stop-test-cluster; exit $$status
 
 # Appends and replay on this machine, beside bare Postgres; at most ten minutes.
 bench:

@@ -15,6 +15,7 @@ mod policy;
 mod rebuild;
 mod replay;
 mod serve;
+mod simulate;
 mod tax;
 mod tick;
 mod verify;
@@ -63,6 +64,8 @@ enum Command {
     Serve(serve::Serve),
     /// Fill a sandbox ledger with a year of believable history, then serve it
     Demo(demo::Demo),
+    /// Write whole businesses into the ledger, on a simulated clock
+    Simulate(simulate::Simulate),
     /// Set a database up, or bring it up to date
     Migrate(migrate::Migrate),
     /// Import or list plans
@@ -122,6 +125,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Serve(command) => command.run(&place).await,
         Command::Demo(command) => command.run(place, output).await,
+        Command::Simulate(command) => command.run(&place, output).await,
         Command::Migrate(command) => command.run(&place, output).await,
         Command::Plan(command) => command.run(&place, output).await,
         Command::Coupon(command) => command.run(&place, output).await,

@@ -6,6 +6,7 @@ use std::{convert::Infallible, time::Duration};
 use daybook_events::store::{self, MigrateError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{
     config::Place,
@@ -102,6 +103,14 @@ impl Database {
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         let serving = serving_role(&self.serving_url);
         Ok(store::migrate(&self.owner_url, serving.as_deref()).await?)
+    }
+
+    /// Gives the ledger of an empty log its id, as the owner; tells whether it has that id now.
+    ///
+    /// # Errors
+    /// A database that cannot be reached.
+    pub async fn name_ledger(&self, id: Uuid) -> Result<bool, DatabaseError> {
+        Ok(store::name_ledger(&self.owner_url, id).await?)
     }
 
     /// Empties a private database and sets it up anew; an operator's is never emptied.

@@ -162,7 +162,11 @@ impl ScheduleRow {
             I::InvoiceWrittenOff(given_up) => {
                 self.less_due(given_up.invoice_id, given_up.amount)?
             }
-            I::CreditNoteIssued(note) => self.less_due(note.invoice_id, note.reduces_due)?,
+            I::CreditNoteIssued(note) => {
+                self.less_due(note.invoice_id, note.reduces_due)?;
+                // One that was written off is never credited, so nothing more becomes due on it.
+                self.invoices.retain(|id, it| *id != note.invoice_id || it.due.is_positive());
+            }
         }
         Ok(())
     }

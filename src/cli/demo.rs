@@ -19,14 +19,13 @@ use daybook_projections::{
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::{Failure, Output, key, options, output, plan, serve};
+use super::{Failure, Output, key, options, output, serve};
 use crate::{
     app::{self, App},
     config::{Opening, Place, Serving},
     database::Database,
-    history::{self, Shape},
     http::server,
-    plan_file,
+    simulation::{self, Shape},
 };
 
 /// Fill a sandbox ledger with a year of believable history, then serve it.
@@ -123,11 +122,9 @@ impl Demo {
         let mut options = options();
         options.clock = Clock::standing_at(from);
         let ledger: Ledger = app::open_ledger(pool.clone(), options, &Opening::example()).await?;
-        plan::import(&ledger, plan_file::parse(plan_file::EXAMPLE)?).await?;
-        let processor = app::processor(&ledger).await?;
         let bar = output::progress("writing a year of history");
         let mut progress = |done, all| output::advance(&bar, done, all);
-        history::write(&ledger, &processor, shape, &mut progress).await?;
+        simulation::write(&ledger, shape, &mut progress).await?;
         bar.finish_and_clear();
         Ok(())
     }

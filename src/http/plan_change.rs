@@ -84,10 +84,17 @@ pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     let mut position = receipt.position();
     body["checkout"] = Value::Null;
     if let Some((placed, order)) = shapes::order_of_change(events) {
-        let (started, at) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
-        let number = placed.number.unwrap_or_default();
-        body["checkout"] = shapes::checkout(&app, &order, &number, &started);
-        position = at;
+        match ensure_checkout(&app, &call, "/checkout", account_id, &order).await {
+            Ok((started, at)) => {
+                let number = placed.number.unwrap_or_default();
+                body["checkout"] = shapes::checkout(&app, &order, &number, &started);
+                position = at;
+            }
+            // The change stands; somebody has refunded or changed it again meanwhile, so that its
+            // order asks for nothing any more.
+            Err(error) if matches!(error.code, "order_not_open" | "order_already_paid") => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(Answer::ok(&body).at(position))
 }

@@ -27,6 +27,7 @@ mod projections;
 mod races;
 mod scheduler;
 mod server_limits;
+mod simulation;
 mod store;
 mod tamper;
 mod tax;

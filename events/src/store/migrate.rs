@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, migrate::Migrator};
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::connect::{SCHEMA, VIEWS_SCHEMA, prepare};
 
@@ -41,6 +42,29 @@ pub async fn migrate(owner_url: &str, serving: Option<&str>) -> Result<(), Migra
     grant(&mut connection, serving).await?;
     connection.close().await?;
     Ok(())
+}
+
+/// Gives the ledger of an empty log another id than the random one; tells whether it has it now.
+///
+/// A history that is to be repeated needs the same id in every line. A ledger with events keeps its
+/// own, and so does one whose role may not change it.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn name_ledger(owner_url: &str, id: Uuid) -> Result<bool, sqlx::Error> {
+    const NOT_ALLOWED: &str = "42501";
+    let mut connection = PgConnection::connect(owner_url).await?;
+    prepare(&mut connection).await?;
+    let sql = "update head set ledger = $1 where book = 1 and position = 0";
+    let named = sqlx::query(sql).bind(id).execute(&mut connection).await;
+    connection.close().await?;
+    match named {
+        Ok(done) => Ok(done.rows_affected() == 1),
+        Err(sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some(NOT_ALLOWED) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Grants are stated anew each time: they are the same whatever was there before.
