@@ -12,6 +12,7 @@ mod desk;
 mod people;
 mod reactions;
 mod seller;
+mod support;
 mod whims;
 
 use std::collections::BTreeMap;
