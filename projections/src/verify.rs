@@ -1,6 +1,9 @@
-//! Verify: the log audited line by line, what must hold of every history (that no cent appears or
-//! vanishes, that periods tile) reckoned from the events alone, and every projection folded anew and compared with its
-//! table, row by row, in one snapshot of the database, so that a live server does not disturb it.
+//! Verify: everything that can be checked, in one snapshot of the database, so that a live server
+//! does not disturb it.
+//!
+//! The log is audited line by line; what must hold of every history (that no cent appears or
+//! vanishes, that periods tile) is reckoned from the events alone; every projection is folded anew
+//! and compared with its table, row by row.
 
 use std::collections::HashMap;
 
