@@ -10,6 +10,7 @@ mod calendar;
 mod customer;
 mod desk;
 mod people;
+mod prices;
 mod reactions;
 mod seller;
 mod support;
@@ -27,10 +28,10 @@ use thiserror::Error;
 use uuid::{Builder, Uuid};
 
 use self::{
-    calendar::{Calendar, Task},
+    calendar::Calendar,
     customer::{Customer, Step},
     desk::Desk,
-    seller::Seller,
+    seller::{Move, Seller},
 };
 use crate::processors::ProcessorError;
 
@@ -62,6 +63,15 @@ impl Shape {
         rng.fill_bytes(&mut bytes);
         Builder::from_random_bytes(bytes).into_uuid()
     }
+}
+
+/// Who does what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    /// The seller.
+    Seller(Move),
+    /// A customer, by number.
+    Customer(u32, Step),
 }
 
 /// Why a history could not be written.
@@ -142,7 +152,7 @@ pub async fn write(
 ) -> Result<Written, SimulationError> {
     check(ledger, &shape).await?;
     let mut desk = Desk::new(ledger, &shape);
-    let mut calendar = Calendar::default();
+    let mut calendar = Calendar::new();
     let mut seller = Seller::default();
     desk.at(shape.from);
     seller.open(&shape, &mut desk).await?;
@@ -159,8 +169,8 @@ pub async fn write(
         desk.at(at);
         match task {
             Task::Seller(step) => {
-                for task in seller.act(step, shape.accounts, &mut desk).await? {
-                    calendar.enter(at, task);
+                for (n, step) in seller.act(step, shape.accounts, &mut desk).await? {
+                    calendar.enter(at, Task::Customer(n, step));
                 }
             }
             Task::Customer(n, step) => {

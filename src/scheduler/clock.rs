@@ -8,13 +8,9 @@ use daybook_events::{
     commands::AdvanceClock,
     store::{Request, SubmitError},
 };
-use daybook_projections::{
-    query::{self, Between},
-    schedules::Schedules,
-};
 use uuid::Uuid;
 
-use super::{SchedulerError, Settled, settle_due};
+use super::{SchedulerError, Settled, due::due, settle_due};
 use crate::app::{App, system_origin};
 
 /// What became of an advance.
@@ -69,17 +65,5 @@ fn request(to: Timestamp) -> Request {
 
 /// The next instant at which something falls due, up to another.
 async fn next_due(app: &Arc<App>, to: Timestamp) -> Result<Option<Timestamp>, SchedulerError> {
-    let position = daybook_projections::log_position(app.pool()).await?;
-    if !app.reaches(position).await {
-        return Err(SchedulerError::Behind(position));
-    }
-    let range = Between {
-        account: None,
-        column: "due_at",
-        from: None,
-        to: Some(to.plus_micros(1).to_string()),
-        limit: 1,
-    };
-    let rows = query::between::<Schedules>(app.pool(), &range).await?;
-    Ok(rows.first().and_then(|row| row.due_at))
+    Ok(due(app, to, 1).await?.first().and_then(|row| row.due_at))
 }

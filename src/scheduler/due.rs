@@ -64,7 +64,7 @@ pub async fn settle_due(
     let mut settled = Settled::default();
     let mut failed = HashSet::new();
     loop {
-        let rows = due(app, at).await?;
+        let rows = due(app, at, PAGE).await?;
         let Some(first) = rows.iter().find(|row| !failed.contains(&row.account_id)) else {
             return Ok(settled);
         };
@@ -93,8 +93,13 @@ pub async fn settle_due(
     }
 }
 
-/// The accounts on which something is due, oldest first, once the projections show everything.
-async fn due(app: &Arc<App>, at: Timestamp) -> Result<Vec<ScheduleRow>, SchedulerError> {
+/// The accounts on which something is due up to an instant, oldest first, once the projections show
+/// everything.
+pub(super) async fn due(
+    app: &Arc<App>,
+    at: Timestamp,
+    limit: i64,
+) -> Result<Vec<ScheduleRow>, SchedulerError> {
     let position = daybook_projections::log_position(app.pool()).await?;
     if !app.reaches(position).await {
         return Err(SchedulerError::Behind(position));
@@ -104,10 +109,10 @@ async fn due(app: &Arc<App>, at: Timestamp) -> Result<Vec<ScheduleRow>, Schedule
         column: "due_at",
         from: None,
         to: Some(at.plus_micros(1).to_string()),
-        limit: PAGE,
+        limit,
     };
-    let rows = query::between::<Schedules>(app.pool(), &range).await?;
-    Ok(rows.into_iter().filter(|row| row.due_at.is_some()).collect())
+    // A row that waits for nothing has no `due_at`, and so is in no range.
+    Ok(query::between::<Schedules>(app.pool(), &range).await?)
 }
 
 /// Asks for accounts in their order, several abreast; the appender takes them as they come.

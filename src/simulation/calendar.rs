@@ -4,24 +4,17 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use daybook_events::Timestamp;
 
-use super::{customer::Step, seller::Move};
-
-/// Who does what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Task {
-    /// The seller.
-    Seller(Move),
-    /// A customer, by number.
-    Customer(u32, Step),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Calendar {
+#[derive(Debug)]
+pub(super) struct Calendar<Task> {
     heap: BinaryHeap<Reverse<(Timestamp, u64, Task)>>,
     entries: u64,
 }
 
-impl Calendar {
+impl<Task: Ord> Calendar<Task> {
+    pub(super) fn new() -> Self {
+        Self { heap: BinaryHeap::new(), entries: 0 }
+    }
+
     pub(super) fn enter(&mut self, at: Timestamp, task: Task) {
         self.entries += 1;
         self.heap.push(Reverse((at, self.entries, task)));
@@ -40,12 +33,11 @@ mod tests {
     fn what_is_first_comes_first_and_equals_in_their_order() {
         let (early, late) =
             (Timestamp::from_micros(1).unwrap(), Timestamp::from_micros(2).unwrap());
-        let mut calendar = Calendar::default();
-        for (at, n) in [(late, 0), (early, 2), (early, 1)] {
-            calendar.enter(at, Task::Customer(n, Step::SignUp));
+        let mut calendar = Calendar::new();
+        for (at, task) in [(late, 'c'), (early, 'b'), (early, 'a')] {
+            calendar.enter(at, task);
         }
         let order: Vec<_> = std::iter::from_fn(|| calendar.next()).collect();
-        let who = |n| Task::Customer(n, Step::SignUp);
-        assert_eq!(order, [(early, who(2)), (early, who(1)), (late, who(0))]);
+        assert_eq!(order, [(early, 'b'), (early, 'a'), (late, 'c')]);
     }
 }

@@ -18,7 +18,7 @@ use super::{
     Shape, SimulationError,
     desk::{Desk, pick},
     people::{self, Person},
-    seller::agreed_price,
+    prices::agreed_price,
 };
 
 /// Paid plans from small to large.

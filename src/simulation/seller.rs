@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use daybook_events::{
-    Currency, Money, Timestamp,
+    Currency, Timestamp,
     commands::{
         AdoptPolicy, AdoptTaxRules, Command, OfferCoupon, PublishPlan, ReapplyLimits, RetirePlan,
         RevisePlan, ReviseSeller, WithdrawCoupon,
@@ -19,7 +19,7 @@ use daybook_events::{
     tax::TaxRules,
 };
 
-use super::{Shape, SimulationError, calendar::Task, customer::Step, desk::Desk};
+use super::{Shape, SimulationError, customer::Step, desk::Desk, prices::goodwill};
 use crate::plan_file;
 
 /// The seller's name in the log.
@@ -131,7 +131,7 @@ impl Seller {
         step: Move,
         customers: u32,
         desk: &mut Desk<'_>,
-    ) -> Result<Vec<Task>, SimulationError> {
+    ) -> Result<Vec<(u32, Step)>, SimulationError> {
         match step {
             Move::OfferSpecial => {
                 if let Some(terms) = self.terms("starter") {
@@ -192,7 +192,7 @@ async fn reapply(
     force: bool,
     customers: u32,
     desk: &mut Desk<'_>,
-) -> Result<Vec<Task>, SimulationError> {
+) -> Result<Vec<(u32, Step)>, SimulationError> {
     desk.ask(ACTOR, ReapplyLimits { plan: plan.to_owned(), force }).await?.ok();
     let asked = desk.listen().into_iter().find_map(|recorded| match &recorded.event {
         Event::Plan(PlanEvent::PlanLimitsReapplied(it)) => Some(it.clone()),
@@ -201,7 +201,7 @@ async fn reapply(
     let Some(asked) = asked else { return Ok(Vec::new()) };
     let (reapplication_id, plan_id) = (asked.reapplication_id, asked.plan_id);
     let step = Step::Reapply { reapplication_id, plan_id, force };
-    Ok((0..customers).map(|n| Task::Customer(n, step)).collect())
+    Ok((0..customers).map(|n| (n, step)).collect())
 }
 
 async fn plan_ids(
@@ -256,22 +256,6 @@ fn coupons(accounts: u32, partners: Vec<PlanId>) -> Vec<(CouponCode, CouponTerms
     let welcome = terms(percent("20"), CouponDuration::Once);
     let named = [("WELCOME", welcome), ("LAUNCH", launch), ("PARTNER", partner)];
     named.into_iter().filter_map(|(code, terms)| Some((code.parse().ok()?, terms))).collect()
-}
-
-/// A small amount in a currency that the seller sells in.
-pub(super) fn goodwill(currency: Currency) -> Option<Money> {
-    amount(currency, ["2", "2", "150", "300", "0.750"])
-}
-
-/// What a large customer agrees to pay.
-pub(super) fn agreed_price(currency: Currency) -> Option<Money> {
-    amount(currency, ["249", "229", "19999", "36500", "74.125"])
-}
-
-fn amount(currency: Currency, texts: [&str; 5]) -> Option<Money> {
-    let currencies = [Currency::USD, Currency::EUR, Currency::INR, Currency::JPY, Currency::KWD];
-    let (_, text) = currencies.into_iter().zip(texts).find(|(it, _)| *it == currency)?;
-    Money::parse(text, currency).ok()
 }
 
 fn in_berlin(name: &str) -> Party {

@@ -14,7 +14,7 @@ use super::{
     SimulationError,
     customer::{COUNTED, Customer, SUPPORT, Step},
     desk::Desk,
-    seller::goodwill,
+    prices::goodwill,
 };
 
 impl Customer {

@@ -1,6 +1,6 @@
 //! Cancel an order that nobody has paid. An invoice's order is not cancelled but paid or credited.
 
-use super::due::release_coupon;
+use super::redemption::release_coupon;
 use crate::{
     account::OrderStatus,
     draft::Draft,

@@ -8,7 +8,7 @@
 mod moving;
 
 pub(super) use self::moving::{as_scheduled, now};
-use super::place_order::held_plan;
+use super::held_plan::held_plan;
 use crate::{
     account::{Account, Status, Subscription},
     draft::Draft,

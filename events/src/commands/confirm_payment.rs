@@ -3,23 +3,15 @@
 //! Money that has arrived is always booked: where nothing is due for it any more, it becomes the
 //! account's credit. The same payment is never booked twice.
 
-use super::{
-    billing::{self, Issue, Item},
-    change_plan,
-    due::release_coupon,
-};
+use super::{beginning::activate, billing, change_plan, redemption::release_coupon};
 use crate::{
     account::{Account, Order, OrderStatus, Status},
-    coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
-    event::{CreditSource, HeldPlan, OrderPurpose, PaymentCaptured, Quote, SubscriptionActivated},
-    ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
+    event::{CreditSource, OrderPurpose, PaymentCaptured},
+    ids::{AccountId, InvoiceId, PaymentId},
     money::Money,
-    period::Anchor,
     rejection::{Kind, Rejection},
-    tax::Tax,
-    time::Timestamp,
 };
 
 /// Record that a processor took the money of an order. The shell has verified the processor's
@@ -143,64 +135,6 @@ fn keep_as_credit(
         }
     }
     Ok(())
-}
-
-/// Begins the subscription that an order asked for, as it was quoted, now.
-pub(super) fn activate(
-    draft: &mut Draft,
-    account_id: AccountId,
-    order_id: OrderId,
-    plan: HeldPlan,
-    quote: &Quote,
-    payment: Option<(PaymentId, Money)>,
-) -> Result<(), Rejection> {
-    let beginning = Beginning {
-        subscription_id: draft.mint(),
-        order_id,
-        plan,
-        discount: quote.discount.clone(),
-        tax: quote.tax.clone(),
-        at: draft.now(),
-    };
-    begin(draft, account_id, beginning, payment)
-}
-
-/// A subscription whose first period begins.
-pub(super) struct Beginning {
-    pub(super) subscription_id: SubscriptionId,
-    pub(super) order_id: OrderId,
-    pub(super) plan: HeldPlan,
-    pub(super) discount: Option<HeldDiscount>,
-    pub(super) tax: Tax,
-    pub(super) at: Timestamp,
-}
-
-/// Begins a subscription's first period: its first invoice is issued and settled.
-pub(super) fn begin(
-    draft: &mut Draft,
-    account_id: AccountId,
-    beginning: Beginning,
-    payment: Option<(PaymentId, Money)>,
-) -> Result<(), Rejection> {
-    let Beginning { subscription_id, order_id, plan, discount, tax, at } = beginning;
-    let zone = draft.account(account_id)?.zone;
-    let anchor = Anchor { at: at.whole_second(), zone, cycle: plan.cycle };
-    let period = anchor.period(0);
-    let (applied, left) = HeldDiscount::use_up(discount, plan.plan_id, plan.price)?;
-    let activated = SubscriptionActivated {
-        subscription_id,
-        order_id,
-        plan: plan.clone(),
-        anchor,
-        period,
-        discount: left,
-    };
-    draft.record_as_of(StreamId::Account(account_id), at, activated)?;
-    let account = draft.account(account_id)?;
-    let items = vec![Item { plan: &plan, span: period, proration: None, discount: applied }];
-    let issue = Issue { subscription_id, order_id: Some(order_id), items, tax, at };
-    let invoice = billing::issue(draft, &account, issue)?;
-    billing::settle(draft, account_id, invoice, payment, at)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@
 //! recorded.
 
 use super::{
+    beginning::{Beginning, begin},
     billing::{self, Creditable, Crediting, Issue, Item},
     change_plan,
-    confirm_payment::{Beginning, begin},
+    redemption::release_coupon,
 };
 use crate::{
     account::{Account, Due, Status, Subscription},
@@ -17,8 +18,8 @@ use crate::{
     draft::Draft,
     envelope::StreamId,
     event::{
-        CouponReleased, CreditReason, EndReason, FellPastDue, OrderExpired, SubscriptionEnded,
-        SubscriptionRenewed, SubscriptionSuspended,
+        CreditReason, EndReason, FellPastDue, OrderExpired, SubscriptionEnded, SubscriptionRenewed,
+        SubscriptionSuspended,
     },
     ids::{AccountId, InvoiceId, OrderId},
     period::Span,
@@ -76,18 +77,6 @@ fn expire(
 ) -> Result<(), Rejection> {
     draft.record_as_of(StreamId::Account(account.id), at, OrderExpired { order_id })?;
     release_coupon(draft, account, order_id)
-}
-
-/// Frees the redemption that an order holds, where it holds one.
-pub(super) fn release_coupon(
-    draft: &mut Draft,
-    account: &Account,
-    order_id: OrderId,
-) -> Result<(), Rejection> {
-    let held = account.orders.get(order_id).and_then(|order| order.coupon());
-    let Some(code) = held else { return Ok(()) };
-    let released = CouponReleased { code, account_id: account.id, order_id };
-    draft.record(StreamId::Coupon(code), released)
 }
 
 /// Takes one step of the dunning ladder.

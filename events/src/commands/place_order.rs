@@ -2,19 +2,12 @@
 //! with tax, less the account's credit. An order with nothing to pay is fulfilled at once, and so
 //! is one that begins with free days.
 
-use std::sync::Arc;
-
-use super::{billing, confirm_payment::activate, due::release_coupon};
+use super::{beginning::activate, billing, held_plan::held_plan, redemption::redeem};
 use crate::{
     account::Account,
-    catalogue::Plan,
-    coupon::{CouponCode, HeldDiscount},
     draft::Draft,
     envelope::StreamId,
-    event::{
-        CouponRedeemed, HeldPlan, OrderCancelReason, OrderCancelled, OrderPlaced, OrderPurpose,
-        Quote, TrialStarted,
-    },
+    event::{HeldPlan, OrderPlaced, OrderPurpose, Quote, TrialStarted},
     ids::{AccountId, OrderId},
     money::Money,
     period::{Cycle, Span},
@@ -93,109 +86,6 @@ fn start_trial(
     let discount = quote.discount;
     let started = TrialStarted { subscription_id, order_id, plan, period, discount };
     draft.record(StreamId::Account(account.id), started)
-}
-
-/// Reserves a redemption of a coupon for an order. An older order of the account that nobody paid
-/// gives its own redemption of the same coupon up for it.
-fn redeem(
-    draft: &mut Draft,
-    account: &Account,
-    text: &str,
-    plan: &HeldPlan,
-    order_id: OrderId,
-) -> Result<HeldDiscount, Rejection> {
-    let code: CouponCode = text.trim().parse().map_err(|_| Rejection::CouponUnknown)?;
-    for order in account.orders.open().filter(|order| order.coupon() == Some(code)) {
-        let reason = OrderCancelReason::Superseded;
-        let cancelled = OrderCancelled { order_id: order.id, reason };
-        draft.record(StreamId::Account(account.id), cancelled)?;
-        release_coupon(draft, account, order.id)?;
-    }
-    let coupon = draft.world().coupons.get(code).ok_or(Rejection::CouponUnknown)?;
-    let terms = &coupon.terms;
-    let reached = |most: Option<u32>, count: u32| most.is_some_and(|most| count >= most);
-    let now = draft.now();
-    match () {
-        () if coupon.withdrawn => return Err(Rejection::CouponWithdrawn { coupon: code }),
-        () if terms.valid_from.is_some_and(|from| now < from) => {
-            return Err(Rejection::CouponNotYetValid { coupon: code });
-        }
-        () if terms.expires_at.is_some_and(|end| now >= end) => {
-            return Err(Rejection::CouponExpired { coupon: code });
-        }
-        () if !coupon.is_good_for(plan.plan_id) => {
-            let plan = plan.slug.clone();
-            return Err(Rejection::CouponForAnotherPlan { coupon: code, plan });
-        }
-        () if reached(terms.max_per_account, coupon.redemptions_of(account.id)) => {
-            return Err(Rejection::CouponAlreadyUsed { coupon: code });
-        }
-        () if reached(terms.max_redemptions, coupon.redemptions) => {
-            return Err(Rejection::CouponExhausted { coupon: code });
-        }
-        () => {}
-    }
-    let currency = account.currency;
-    let held = coupon.held(code, currency);
-    let held = held.ok_or(Rejection::CouponNotInCurrency { coupon: code, currency })?;
-    let redeemed = CouponRedeemed { code, account_id: account.id, order_id };
-    draft.record(StreamId::Coupon(code), redeemed)?;
-    Ok(held)
-}
-
-/// The plan as the account would come to hold it today, at its list price or the agreed one.
-pub(super) fn held_plan(
-    draft: &Draft,
-    account: &Account,
-    reference: &str,
-    cycle: Cycle,
-    agreed: Option<Money>,
-) -> Result<HeldPlan, Rejection> {
-    let plan = on_offer(draft, reference)?;
-    let named = || plan.slug.clone();
-    if let Some(price) = agreed {
-        return agreed_plan(&plan, account, cycle, price);
-    }
-    if plan.terms.custom_price {
-        return Err(Rejection::PlanPriceCustom { plan: named() });
-    }
-    if let Some(price) = plan.terms.price(cycle, account.currency) {
-        return Ok(plan.held(cycle, price));
-    }
-    let sold_in_currency =
-        plan.terms.prices.iter().any(|price| price.amount.currency() == account.currency);
-    Err(if sold_in_currency {
-        Rejection::CycleUnavailable { plan: named(), cycle }
-    } else {
-        Rejection::CurrencyMismatch { plan: named(), currency: account.currency }
-    })
-}
-
-fn agreed_plan(
-    plan: &Plan,
-    account: &Account,
-    cycle: Cycle,
-    price: Money,
-) -> Result<HeldPlan, Rejection> {
-    let (given, expected) = (price.currency(), account.currency);
-    match () {
-        () if !plan.terms.custom_price => {
-            Err(Rejection::PlanPriceFixed { plan: plan.slug.clone() })
-        }
-        () if given != expected => Err(Rejection::WrongCurrency { given, expected }),
-        () if !price.is_positive() => Err(Rejection::AmountNotPositive),
-        () => Ok(plan.held(cycle, price)),
-    }
-}
-
-fn on_offer(draft: &Draft, reference: &str) -> Result<Arc<Plan>, Rejection> {
-    let shown = reference.chars().take(64).collect();
-    let plan = draft.world().catalogue.find(reference);
-    let plan = plan.ok_or(Rejection::PlanUnknown { plan: shown })?;
-    if plan.retired {
-        return Err(Rejection::PlanRetired { plan: plan.slug.clone() });
-    }
-    Ok(plan.clone())
 }
 
 #[cfg(test)]

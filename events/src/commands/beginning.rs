@@ -1,0 +1,73 @@
+//! How subscriptions begin: with a paid order, or when their free days are over.
+
+use super::billing::{self, Issue, Item};
+use crate::{
+    coupon::HeldDiscount,
+    draft::Draft,
+    envelope::StreamId,
+    event::{HeldPlan, Quote, SubscriptionActivated},
+    ids::{AccountId, OrderId, PaymentId, SubscriptionId},
+    money::Money,
+    period::Anchor,
+    rejection::Rejection,
+    tax::Tax,
+    time::Timestamp,
+};
+
+/// Begins the subscription that an order asked for, as it was quoted, now.
+pub(super) fn activate(
+    draft: &mut Draft,
+    account_id: AccountId,
+    order_id: OrderId,
+    plan: HeldPlan,
+    quote: &Quote,
+    payment: Option<(PaymentId, Money)>,
+) -> Result<(), Rejection> {
+    let beginning = Beginning {
+        subscription_id: draft.mint(),
+        order_id,
+        plan,
+        discount: quote.discount.clone(),
+        tax: quote.tax.clone(),
+        at: draft.now(),
+    };
+    begin(draft, account_id, beginning, payment)
+}
+
+/// A subscription whose first period begins.
+pub(super) struct Beginning {
+    pub(super) subscription_id: SubscriptionId,
+    pub(super) order_id: OrderId,
+    pub(super) plan: HeldPlan,
+    pub(super) discount: Option<HeldDiscount>,
+    pub(super) tax: Tax,
+    pub(super) at: Timestamp,
+}
+
+/// Begins a subscription's first period: its first invoice is issued and settled.
+pub(super) fn begin(
+    draft: &mut Draft,
+    account_id: AccountId,
+    beginning: Beginning,
+    payment: Option<(PaymentId, Money)>,
+) -> Result<(), Rejection> {
+    let Beginning { subscription_id, order_id, plan, discount, tax, at } = beginning;
+    let zone = draft.account(account_id)?.zone;
+    let anchor = Anchor { at: at.whole_second(), zone, cycle: plan.cycle };
+    let period = anchor.period(0);
+    let (applied, left) = HeldDiscount::use_up(discount, plan.plan_id, plan.price)?;
+    let activated = SubscriptionActivated {
+        subscription_id,
+        order_id,
+        plan: plan.clone(),
+        anchor,
+        period,
+        discount: left,
+    };
+    draft.record_as_of(StreamId::Account(account_id), at, activated)?;
+    let account = draft.account(account_id)?;
+    let items = vec![Item { plan: &plan, span: period, proration: None, discount: applied }];
+    let issue = Issue { subscription_id, order_id: Some(order_id), items, tax, at };
+    let invoice = billing::issue(draft, &account, issue)?;
+    billing::settle(draft, account_id, invoice, payment, at)
+}
