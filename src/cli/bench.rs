@@ -9,15 +9,22 @@ mod bare;
 use std::{process::ExitCode, time::Instant};
 
 use clap::Args;
-use daybook_events::store::LogCopy;
+use daybook_events::{
+    Timestamp,
+    store::{Clock, LogCopy},
+};
 use daybook_projections as projections;
 use serde::Serialize;
+use sqlx::PgPool;
 
 use self::append::{Figures, Load};
-use super::{Failure, Output, output};
+use super::{Failure, Output, options, output};
 use crate::{
+    app,
+    config::Opening,
     database::Database,
     local_postgres::{ServerLock, Settings, default_data_dir},
+    simulation::{self, Shape},
 };
 
 /// Measure appends and replay on this machine, beside bare Postgres.
@@ -49,6 +56,16 @@ struct Row {
 struct Report {
     callers: [usize; 4],
     rows: Vec<Row>,
+    replay: Replay,
+    simulated: Simulated,
+}
+
+/// A simulated business: written by one ordered caller, then replayed.
+#[derive(Debug, Serialize)]
+struct Simulated {
+    accounts: u32,
+    months: u32,
+    events_written_per_second: i64,
     replay: Replay,
 }
 
@@ -109,7 +126,8 @@ impl Bench {
         let rows = names.enumerate().map(|(row, what)| Row { what, figures: median(&rounds, row) });
         let rows = rows.collect();
         let replay = replay(database).await?;
-        Ok(Report { callers: CALLERS, rows, replay })
+        let simulated = simulated(database).await?;
+        Ok(Report { callers: CALLERS, rows, replay, simulated })
     }
 }
 
@@ -139,23 +157,51 @@ fn median(rounds: &[Vec<Vec<Option<Figures>>>], row: usize) -> Vec<Option<Figure
         .collect()
 }
 
-/// Replays the log that the last load left, through the real fold, and beside it a bare COPY.
+/// Replays the log that the last load left.
 async fn replay(database: &Database) -> Result<Replay, Failure> {
     let load = Load { same_account: false, one_by_one: false, projections: false, keyed: false };
     append::measure(database, load, 256, 10).await?;
     let pool = database.pool(2).await?;
+    let replay = replayed(&pool).await;
+    pool.close().await;
+    replay
+}
+
+/// Writes two years of a business with two hundred customers, one command after another, and
+/// replays them: every kind of event in the proportions of life.
+async fn simulated(database: &Database) -> Result<Simulated, Failure> {
+    let (accounts, months) = (200, 24);
+    let from: Timestamp = "2024-01-01T00:00:00Z".parse()?;
+    let shape = Shape { accounts, from, until: "2026-01-01T00:00:00Z".parse()?, seed: 1 };
+    database.reset().await?;
+    let pool = database.pool(4).await?;
+    let mut options = options();
+    options.clock = Clock::standing_at(from);
+    options.accept_clock = true;
+    let ledger = app::open_ledger(pool.clone(), options, &Opening::example()).await?;
+    let started = Instant::now();
+    let written = simulation::write(&ledger, shape, &mut |_, _| {}).await?;
+    let events = i64::try_from(written.events.values().sum::<u64>())?;
+    let events_written_per_second = per_second(events, started);
+    drop(ledger);
+    let replay = replayed(&pool).await?;
+    pool.close().await;
+    Ok(Simulated { accounts, months, events_written_per_second, replay })
+}
+
+/// Replays the log of a database through the real fold, and beside it a bare COPY.
+async fn replayed(pool: &PgPool) -> Result<Replay, Failure> {
     let (mut fold, mut bare) = (Vec::new(), Vec::new());
     let mut events = 0;
     for _ in 0..3 {
         let started = Instant::now();
-        events = projections::rebuild::replay(&pool, projections::all()).await?;
+        events = projections::rebuild::replay(pool, projections::all()).await?;
         fold.push(per_second(events, started));
         let mut connection = pool.acquire().await?;
         let started = Instant::now();
         LogCopy::discard(&mut connection).await?;
         bare.push(per_second(events, started));
     }
-    pool.close().await;
     fold.sort_unstable();
     bare.sort_unstable();
     Ok(Replay { events, fold_per_second: fold[1], bare_copy_per_second: bare[1] })
@@ -198,6 +244,12 @@ fn human(report: &Report) -> String {
     let replay = &report.replay;
     lines.push(format!(
         "Replay of {} events: {} a second through every fold, bare copy {} a second",
+        replay.events, replay.fold_per_second, replay.bare_copy_per_second
+    ));
+    let Simulated { accounts, months, events_written_per_second, replay } = &report.simulated;
+    lines.push(format!(
+        "A business of {accounts} customers over {months} months: {} events, written one command \
+         after another at {events_written_per_second} a second, replayed at {}, bare copy {}",
         replay.events, replay.fold_per_second, replay.bare_copy_per_second
     ));
     lines.join("\n")

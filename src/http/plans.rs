@@ -37,6 +37,7 @@ struct PlanShape<'a> {
     tunnel_port_count: Option<u64>,
     hidden_from_billing: bool,
     features: serde_json::Value,
+    trial_days: u32,
     limits: &'a daybook_events::event::Limits,
     prices: Vec<serde_json::Value>,
     revision: u32,
@@ -73,6 +74,7 @@ fn shape(row: &PlanRow, currency: Currency) -> PlanShape<'_> {
         tunnel_port_count: limit("tunnelPortCount"),
         hidden_from_billing: terms.hidden,
         features: json!(terms.features),
+        trial_days: terms.trial_days,
         limits: &terms.limits,
         prices: terms
             .prices
