@@ -8,9 +8,9 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use daybook_events::{
-    Currency, Event, Origin, Recorded, Rejection,
+    Currency, Origin, Rejection,
     commands::{Command, OpenBook},
-    event::{AccountEvent, BookKind, BookOpened, ProfileEvent},
+    event::{BookKind, BookOpened},
     ids::AccountId,
     personal::Party,
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
@@ -72,10 +72,6 @@ pub struct App {
     written: Mutex<HashMap<AccountId, i64>>,
 }
 
-fn is_parking(recorded: &Recorded) -> bool {
-    matches!(&recorded.event, Event::Account(AccountEvent::Profile(ProfileEvent::AccountParked(_))))
-}
-
 impl App {
     /// Opens a ledger: opens its book where that has not happened, prepares the projections and
     /// lets them follow.
@@ -125,8 +121,8 @@ impl App {
         if let Some(account) = account {
             self.remember(account, receipt.position());
         }
-        // The rules could not do what was asked and parked the account: its caller has to know.
-        if receipt.events.iter().any(|recorded| is_parking(recorded)) {
+        // The rules could not do what was asked and only parked the account: its caller has to know.
+        if receipt.events.iter().all(|recorded| recorded.event.parks()) {
             return Err(Rejection::AccountParked.into());
         }
         Ok(receipt)

@@ -178,6 +178,12 @@ groups! {
 }
 
 impl Event {
+    /// Whether it parks an account.
+    #[must_use]
+    pub fn parks(&self) -> bool {
+        matches!(self, Self::Account(AccountEvent::Profile(ProfileEvent::AccountParked(_))))
+    }
+
     /// Reads a stored payload. This is where older schema versions are lifted to today's shape;
     /// before the first release there are none.
     ///

@@ -3,9 +3,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use daybook_events::{
-    Event, Rejection, Timestamp,
+    Rejection, Timestamp,
     commands::SettleDue,
-    event::{AccountEvent, ProfileEvent},
     ids::AccountId,
     period::start_of_day,
     store::{Receipt, Request, SubmitError},
@@ -130,12 +129,9 @@ async fn settle(
 }
 
 fn count(settled: &mut Settled, receipt: &Receipt) {
-    let parks = |event: &Event| {
-        matches!(event, Event::Account(AccountEvent::Profile(ProfileEvent::AccountParked(_))))
-    };
     settled.accounts += 1;
     settled.events += u64::try_from(receipt.events.len()).unwrap_or(0);
-    settled.parked += u64::from(receipt.events.iter().any(|recorded| parks(&recorded.event)));
+    settled.parked += u64::from(receipt.events.iter().any(|recorded| recorded.event.parks()));
 }
 
 /// Whether asking again at once would fail again, for this account alone.

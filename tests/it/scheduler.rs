@@ -360,3 +360,35 @@ async fn an_account_that_cannot_be_billed_is_parked_and_the_others_go_on() {
     let refused = app.ledger.submit(ask(order)).await;
     assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::AccountParked))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_command_that_only_parked_its_account_may_be_used_again() {
+    let db = subscribers(1).await;
+    let app = app_on(&db, "2026-05-02T00:00:00Z").await;
+    let account_id = OpenAccount::id_of_external("customer-0");
+    let mut strict = testing::adopt(daybook_events::policy::Policy::default());
+    strict.policy.invoice_lines_per_day = 1;
+    app.ledger.submit(ask(testing::publish("starter", "5"))).await.unwrap();
+    app.ledger.submit(ask(strict)).await.unwrap();
+    let change = |plan: &str| {
+        let command =
+            daybook_events::commands::ChangePlan { account_id, ..testing::change_plan(plan) };
+        let key = store::IdempotencyKey {
+            scope: account_id.to_string(),
+            key: format!("to-{plan}"),
+            fingerprint: [7; 32],
+        };
+        store::Request { key: Some(key), ..ask(command) }
+    };
+    app.submit(change("starter")).await.unwrap();
+    let parked = app.submit(change("pro")).await;
+    assert!(matches!(parked, Err(SubmitError::Rejected(Rejection::AccountParked))));
+    let released =
+        daybook_events::commands::ReleaseAccount { account_id, ..testing::release("seen") };
+    app.ledger.submit(ask(released)).await.unwrap();
+    let lenient = testing::adopt(daybook_events::policy::Policy::default());
+    app.ledger.submit(ask(lenient)).await.unwrap();
+    let changed = app.submit(change("pro")).await.unwrap();
+    assert!(!changed.replayed);
+    assert_sound(&db).await;
+}

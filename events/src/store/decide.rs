@@ -58,7 +58,9 @@ pub(super) fn decide(
             Err(refusal) => decided.answers.push(Some(Err(refusal))),
             Ok((events, world)) => {
                 let (first, last) = (position + 1, position + count(&events));
-                if let Some(key) = key {
+                // A command that only parked its account was not done: its key may be used again.
+                let is_done = !events.iter().all(|recorded| recorded.event.parks());
+                if let Some(key) = key.filter(|_| is_done) {
                     keys.insert((&key.scope, &key.key), (key.fingerprint, first, last));
                     decided.keyed.push((index, first, last));
                 }
