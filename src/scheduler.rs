@@ -24,8 +24,10 @@ pub use self::{
 };
 use crate::app::App;
 
-/// How long a scheduler rests between two looks.
+/// How long the one who leads rests between two looks.
 const REST: Duration = Duration::from_secs(1);
+/// How long one waits who does not lead, or whose database is away.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The advisory lock of the one who leads.
 const LEADER: i64 = 7_221_003;
@@ -49,46 +51,66 @@ pub enum SchedulerError {
 
 /// Records what fell due while nobody ran, before anything else is asked.
 pub async fn catch_up(app: &Arc<App>) {
-    if let Err(error) = round(app).await {
+    if let Err(error) = settle_now(app).await {
         tracing::warn!(%error, "what is due could not be settled before serving");
     }
 }
 
-/// Runs until the last handle of the ledger is gone: every second, where this process leads,
-/// whatever is due and whatever waits.
+/// Runs until it is stopped: every second, as long as this process leads, whatever is due and
+/// whatever waits. A process that does not lead asks now and then whether it may.
 pub async fn run(app: Arc<App>) {
+    let mut leadership = None;
     loop {
-        match round(&app).await {
-            Ok(()) => {}
+        let rest = match turn(&app, &mut leadership).await {
+            Ok(()) if leadership.is_some() => REST,
+            Ok(()) => PATIENCE,
             // A database that is away comes back; what was due is still due then.
-            Err(error) => tracing::warn!(%error, "the scheduler tries again"),
-        }
-        tokio::time::sleep(REST).await;
+            Err(error) => {
+                tracing::warn!(%error, "the scheduler tries again");
+                leadership = None;
+                PATIENCE
+            }
+        };
+        tokio::time::sleep(rest).await;
     }
 }
 
-/// One look: settles and works off whatever waits, where this process leads.
+/// Takes the lead where nobody has it, and works where this process has it still.
+async fn turn(app: &Arc<App>, leadership: &mut Option<PgConnection>) -> Result<(), SchedulerError> {
+    match leadership {
+        Some(connection) => connection.ping().await?,
+        None => *leadership = lead(app.pool()).await?,
+    }
+    if leadership.is_some() { work(app).await } else { Ok(()) }
+}
+
+/// One turn of a process that then gives the lead up again.
 ///
 /// # Errors
 /// A database that cannot be reached.
 pub async fn round(app: &Arc<App>) -> Result<(), SchedulerError> {
-    let Some(leadership) = lead(app.pool()).await? else { return Ok(()) };
-    let worked = async {
-        let now = app.ledger.now().await?;
-        let settled = settle_due(app, now, &mut |_| {}).await?;
-        if settled.accounts > 0 {
-            tracing::info!(
-                accounts = settled.accounts,
-                parked = settled.parked,
-                "settled what was due"
-            );
-        }
-        reapply::work(app).await
+    let mut leadership = None;
+    let worked = turn(app, &mut leadership).await;
+    if let Some(connection) = leadership {
+        // Closing the connection gives the lock up, whatever has happened on it.
+        let _ = connection.close().await;
     }
-    .await;
-    // Closing the connection gives the lock up, whatever has happened on it.
-    let _ = leadership.close().await;
     worked
+}
+
+async fn work(app: &Arc<App>) -> Result<(), SchedulerError> {
+    settle_now(app).await?;
+    reapply::work(app).await
+}
+
+async fn settle_now(app: &Arc<App>) -> Result<(), SchedulerError> {
+    let now = app.ledger.now().await?;
+    let settled = settle_due(app, now, &mut |_| {}).await?;
+    if settled.accounts > 0 {
+        let Settled { accounts, parked, .. } = settled;
+        tracing::info!(accounts, parked, "settled what was due");
+    }
+    Ok(())
 }
 
 /// A connection that holds the lock of the one who leads; `None` where another process does.
