@@ -116,7 +116,10 @@ pub enum SimulationError {
         from: Timestamp,
     },
     /// The same simulation was written before.
-    #[error("the ledger holds the customers of seed {seed} already: give another seed")]
+    #[error(
+        "the ledger holds customers of seed {seed} already, of a simulation that is whole or was cut \
+         off: begin with an empty ledger, or give another seed"
+    )]
     WrittenBefore {
         /// The seed.
         seed: u64,

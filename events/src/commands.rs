@@ -226,7 +226,9 @@ impl Command {
                 }
                 decided => decided,
             },
-        }
+        }?;
+        let at = self.until().unwrap_or(draft.now());
+        billing::pay_what_is_open(draft, account, at)
     }
 
     /// Parks an account whose billing failed. The command is then decided on the parked account, so

@@ -243,6 +243,9 @@ impl TaxRules {
             if !(1..=30).contains(&rate.name.trim().chars().count()) {
                 return Some("the name of a tax has 1 to 30 characters".to_owned());
             }
+            if rate.region.as_ref().is_some_and(|region| region.trim().is_empty()) {
+                return Some(format!("a rate of `{}` for a region names it", rate.country));
+            }
             let region = rate.region.as_ref().map(|region| region.to_ascii_lowercase());
             if !seen.insert((rate.country.clone(), region)) {
                 return Some(format!("`{}` has two rates for one place", rate.country));
@@ -412,6 +415,7 @@ mod tests {
         assert!(faulty(vec![rate("ZZ", None, "VAT", "1")]).unwrap().contains("ZZ"));
         let twice = vec![rate("DE", None, "VAT", "19"), rate("DE", None, "VAT", "7")];
         assert!(faulty(twice).is_some());
+        assert!(faulty(vec![rate("DE", Some(" "), "VAT", "19")]).unwrap().contains("region"));
         assert!(faulty(vec![rate("IN", None, "GST", "18")]).unwrap().contains("State"));
         assert_eq!(faulty(vec![rate("DE", None, "VAT", "19")]), None);
     }

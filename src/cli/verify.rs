@@ -57,6 +57,9 @@ fn human(outcome: &Outcome) -> String {
         };
         lines.push(format!("✗ {place} [{}]: {}", finding.check, finding.problem));
     }
+    if report.rows == 0 && report.events > 0 {
+        lines.push("! no projection has a row yet: `daybook rebuild` makes them".to_owned());
+    }
     if !outcome.append_only.triggers {
         lines.push("! the triggers that keep the log append-only are missing".to_owned());
     } else if !outcome.append_only.separate_owner {

@@ -24,7 +24,11 @@ struct ReapplyBody {
 /// No such plan.
 pub async fn ask(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: ReapplyBody = call.json_or_empty()?;
-    let by_query = call.query.get("force").is_some_and(|force| force == "true" || force == "1");
+    let by_query = match call.query.get("force").map(String::as_str) {
+        None | Some("false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(_) => return Err(ApiError::new("invalid_request", "`force` is `true` or `false`")),
+    };
     let plan = call.captures.first().cloned().unwrap_or_default();
     let command = ReapplyLimits { plan, force: body.force || by_query };
     let (job, position) = scheduler::ask_reapplication(&app, call.request(command)?).await?;

@@ -133,6 +133,7 @@ routes! {
     POST "/api/ledger/policy" SUPER, rules::adopt_policy, "Adopt another billing policy";
     GET "/api/ledger/tax-rules" READERS, rules::tax_rules, "The tax rules in force";
     POST "/api/ledger/tax-rules" SUPER, rules::adopt_tax_rules, "Adopt tax rules";
+    GET "/api/ledger/seller" READERS, rules::seller, "The seller, as later documents name it";
     POST "/api/ledger/seller" SUPER, rules::revise_seller, "Change the seller's particulars on later documents";
 
     GET "/sandbox/checkout/{id}" Access::Public, sandbox::page, "The sandbox's checkout page";

@@ -67,6 +67,18 @@ pub async fn adopt_tax_rules(app: Arc<App>, call: Call) -> Result<Answer, ApiErr
     })
 }
 
+/// `GET /api/ledger/seller`
+///
+/// # Errors
+/// The failure of the machinery.
+pub async fn seller(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
+    let seen = app.ledger.look(None, |world| {
+        let seller = world.book.opened.as_ref().map(|opened| &opened.seller);
+        json!({ "seller": seller })
+    });
+    Ok(Answer::ok(&seen.await?).at(app.settled(None).await))
+}
+
 /// `POST /api/ledger/seller`: the particulars on later documents, whole.
 ///
 /// # Errors

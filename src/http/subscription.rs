@@ -147,6 +147,9 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     });
     let (_, (id, status, at_period_end, at)) =
         ending.ok_or_else(|| ApiError::internal(&"a cancellation without its event"))?;
+    // One that is overdue stays so until it is paid.
+    let row = subscription_as_of(&app, account_id, id, receipt.position()).await?;
+    let status = if at_period_end { json!(row.status) } else { json!(status) };
     let body = json!({
         "subscriptionId": id,
         "status": status,

@@ -182,10 +182,15 @@ async fn work_on(app: &Arc<App>, mut job: Job) -> Result<(), SchedulerError> {
             query::matching::<Subscriptions>(app.pool(), "live_plan", &plan, &job.cursor, PAGE)
                 .await?;
         let Some(last) = rows.last() else {
-            sqlx::query("update jobs set finished_at = now() where id = $1")
-                .bind(&job.id)
-                .execute(app.pool())
-                .await?;
+            // By the ledger's clock, like its events; whoever is gone meanwhile was left as it was.
+            sqlx::query(
+                "update jobs set finished_at = $2, skipped = greatest(skipped, total - changed)
+                 where id = $1",
+            )
+            .bind(&job.id)
+            .bind(app.ledger.now().await?.utc())
+            .execute(app.pool())
+            .await?;
             tracing::info!(job = job.id, changed = job.changed, "limits are reapplied");
             return Ok(());
         };

@@ -102,7 +102,9 @@ class Account:
             self.check.abandon("an event of the test", kind)
 
     def compare_state(self, found):
-        """Credit and dues at the end; every due is asked for by one order, nothing else is."""
+        """Credit and dues at the end, never both; every due is asked for by one order."""
+        owed = [it.id for it in self.invoices.values() if it.due > 0]
+        self.check.same("owed beside credit", [], owed if self.credit > 0 else [])
         self.check.money("credit", self.credit, found["credit"])
         self.check.same("invoices", sorted(self.invoices), sorted(found["dues"]))
         for invoice in self.invoices.values():
@@ -197,12 +199,12 @@ class Account:
             self.plan_changed(payment, order["plan"])
         else:
             self.grant(payment["amount"])
-            self.pay_what_is_open()
 
     def pay_what_is_open(self):
-        """Credit pays what is due already, oldest first."""
+        """At the end of every decision credit pays what is due, oldest first."""
         for invoice in [it for it in self.invoices.values() if it.due > 0]:
-            self.settle(invoice, None)
+            if self.credit > 0:
+                self.settle(invoice, None)
 
     # --- the subscription -------------------------------------------------------------------------
 
@@ -492,9 +494,8 @@ class Account:
                 payment["refunded"] += part
 
     def credit_granted(self):
-        """Somebody gave credit, which pays what is due already, oldest first."""
+        """Somebody gave credit."""
         self.grant(Decimal(self.asked["grant"]["amount"]))
-        self.pay_what_is_open()
 
 
 # What an event that nothing announced begins.
@@ -506,4 +507,5 @@ BEGINNINGS = {
     "subscription.ended": Account.ended,
     "credit_note.issued": Account.credit_note_asked,
     "credit.granted": Account.credit_granted,
+    "credit.applied": Account.pay_what_is_open,
 }

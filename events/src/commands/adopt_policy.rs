@@ -16,6 +16,11 @@ impl AdoptPolicy {
         if let Some(problem) = self.policy.fault() {
             return Err(Rejection::PolicyInvalid { problem: problem.to_owned() });
         }
+        let slugs = self.policy.plan_changes.iter().flat_map(|rule| [&rule.from, &rule.to]);
+        let unknown = |slug: &&String| draft.world().catalogue.find(slug).is_none();
+        if let Some(plan) = slugs.flatten().find(unknown) {
+            return Err(Rejection::PlanUnknown { plan: plan.chars().take(64).collect() });
+        }
         let version = draft.world().book.policy_version() + 1;
         let policy = self.policy.clone();
         draft.record(StreamId::Book, PolicyAdopted { version, policy })
@@ -36,6 +41,18 @@ mod tests {
     fn a_policy_that_makes_no_sense_is_refused() {
         let policy = Policy { order_expires_after_days: 0, ..Policy::default() };
         given_account().when(adopt(policy)).rejected("policy_invalid");
+    }
+
+    #[test]
+    fn an_exception_names_plans_that_exist() {
+        let rule = |slug: &str| crate::policy::PlanChangeRule {
+            from: Some(slug.into()),
+            to: None,
+            timing: crate::policy::ChangeTiming::Refused,
+        };
+        let policy = |slug| Policy { plan_changes: vec![rule(slug)], ..Policy::default() };
+        given_account().when(adopt(policy("pro"))).recorded(&["book.policy_adopted"]);
+        given_account().when(adopt(policy("prp"))).rejected("plan_unknown");
     }
 
     #[test]

@@ -7,5 +7,5 @@ mod settling;
 pub(super) use self::{
     charging::{Issue, Item, issue, quote, tax},
     crediting::{Credit, Creditable, Crediting, credit_of, issue_credit_note},
-    settling::{collect, grant, recover, settle},
+    settling::{collect, grant, pay_what_is_open, recover, settle},
 };

@@ -115,8 +115,8 @@ fn is_open(account: &Account, invoice: InvoiceId) -> bool {
     account.invoices.get(invoice).is_some_and(|invoice| invoice.is_open())
 }
 
-/// Money that its order has no use for: it becomes credit, and pays what is open. The redemption of
-/// the order's coupon is free again, since nothing was discounted.
+/// Money that its order has no use for becomes credit. The redemption of the order's coupon is free
+/// again, since nothing was discounted.
 fn keep_as_credit(
     draft: &mut Draft,
     account_id: AccountId,
@@ -128,11 +128,6 @@ fn keep_as_credit(
     billing::grant(draft, account_id, amount, source, now)?;
     if order.is_open() {
         release_coupon(draft, &account, order.id)?;
-    }
-    for invoice in account.invoices.iter().filter(|invoice| invoice.is_open()) {
-        if draft.account(account_id)?.credit.is_positive() {
-            billing::settle(draft, account_id, invoice.id, None, now)?;
-        }
     }
     Ok(())
 }

@@ -27,13 +27,7 @@ impl GrantCredit {
         let (adjustment_id, reason) = (draft.mint(), self.reason.clone());
         let source = CreditSource::Adjustment { adjustment_id, reason };
         let now = draft.now();
-        billing::grant(draft, account.id, self.amount, source, now)?;
-        // What is due already is paid with it, oldest first.
-        let open = account.invoices.iter().filter(|invoice| invoice.is_open());
-        for invoice in open {
-            billing::settle(draft, account.id, invoice.id, None, now)?;
-        }
-        Ok(())
+        billing::grant(draft, account.id, self.amount, source, now)
     }
 }
 

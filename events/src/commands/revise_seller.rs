@@ -15,6 +15,17 @@ impl ReviseSeller {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         super::open_account::check_party(&self.seller)?;
         let book = &draft.world().book;
+        // The law wants a name on every document, and tax is reckoned from the country.
+        let had_country = book.opened.as_ref().is_some_and(|it| !it.seller.country.is_empty());
+        match () {
+            () if self.seller.name.trim().is_empty() => {
+                return Err(Rejection::BillingDetailsInvalid { field: "name" });
+            }
+            () if had_country && self.seller.country.is_empty() => {
+                return Err(Rejection::BillingDetailsInvalid { field: "country" });
+            }
+            () => {}
+        }
         if let Some(rules) = &book.tax_rules
             && let Some(problem) = rules.fault(&self.seller)
         {
@@ -37,6 +48,15 @@ mod tests {
 
     fn seller(name: &str) -> ReviseSeller {
         ReviseSeller { seller: Party { name: name.into(), ..Party::default() } }
+    }
+
+    #[test]
+    fn a_seller_keeps_a_name_and_a_country() {
+        given_account().when(seller(" ")).rejected("billing_details_invalid");
+        let mut french = seller("Exemple SARL");
+        french.seller.country = "FR".into();
+        let given = given_account().and(french);
+        given.when(seller("Exemple SARL")).rejected("billing_details_invalid");
     }
 
     #[test]

@@ -372,6 +372,14 @@ proptest! {
         prop_assert_eq!(audit.findings, []);
     }
 
+    /// Nobody owes and is owed at once: the credit that there is has paid what is due.
+    #[test]
+    fn credit_and_dues_never_stand_side_by_side(history in a_history()) {
+        let account = play(&history).account();
+        let owes = account.invoices.iter().any(|invoice| invoice.is_open());
+        prop_assert!(!owes || account.credit.is_zero());
+    }
+
     /// A change there and back at one instant, at the same price and without a discount, nets
     /// zero, with tax and all.
     #[test]

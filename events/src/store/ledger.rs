@@ -123,13 +123,21 @@ impl Ledger {
         .await?
     }
 
-    /// The ledger's present instant.
+    /// The ledger's present instant: what its clock says, and never before its last event.
     ///
     /// # Errors
     /// The failure of the machinery.
     pub async fn now(&self) -> Result<Timestamp, SubmitError> {
         let clock = self.clock.clone();
-        self.look(None, move |world| clock.instant(world)).await
+        let (clock, stands) = self
+            .look(None, move |world| (clock.instant(world), world.book.clock.is_some()))
+            .await?;
+        // What was recorded where the clock stands is microseconds past it.
+        if stands {
+            return Ok(clock);
+        }
+        let last = read::head(&self.pool).await?.recorded_at;
+        Ok(last.map_or(clock, |last| clock.max(last)))
     }
 
     /// Looks at the newest state, with an account in it where one is named and exists.

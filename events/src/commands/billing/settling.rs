@@ -70,6 +70,22 @@ pub(in crate::commands) fn settle(
     recover(draft, account_id, at)
 }
 
+/// Pays what is due with the credit that there is, oldest first: nobody is dunned, or suspended,
+/// while the ledger owes them money.
+pub(in crate::commands) fn pay_what_is_open(
+    draft: &mut Draft,
+    account_id: AccountId,
+    at: Timestamp,
+) -> Result<(), Rejection> {
+    let account = draft.account(account_id)?;
+    for invoice in account.invoices.iter().filter(|invoice| invoice.is_open()) {
+        if draft.account(account_id)?.credit.is_positive() {
+            settle(draft, account_id, invoice.id, None, at)?;
+        }
+    }
+    Ok(())
+}
+
 /// Grants account credit, unless it is nothing.
 pub(in crate::commands) fn grant(
     draft: &mut Draft,
