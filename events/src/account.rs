@@ -205,12 +205,8 @@ impl Account {
             return None;
         }
         let ending = self.live().map(|subscription| (subscription.period.end, Due::PeriodEnd));
-        self.expiring().chain(self.dunned()).chain(ending).min_by_key(|(at, _)| *at)
-    }
-
-    /// When each open order expires, where it does.
-    fn expiring(&self) -> impl Iterator<Item = (Timestamp, Due)> {
-        self.orders.open().filter_map(|order| Some((order.expires_at?, Due::Order(order.id))))
+        let expiring = self.orders.next_expiring().map(|(at, order)| (at, Due::Order(order)));
+        expiring.into_iter().chain(self.dunned()).chain(ending).min_by_key(|(at, _)| *at)
     }
 
     /// The steps of the dunning ladder that are still ahead of the subscription.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::in_order::InOrder;
 use crate::{
@@ -71,6 +71,9 @@ impl Order {
 pub struct Orders {
     by_id: InOrder<OrderId, Order>,
     by_processor_order_id: OrdMap<String, OrderId>,
+    // The open ones, so that thousands that are done cost nothing: ids are ordered by the log.
+    open: OrdSet<OrderId>,
+    expiring: OrdSet<(Timestamp, OrderId)>,
 }
 
 impl Orders {
@@ -90,14 +93,20 @@ impl Orders {
     pub fn open_for(&self, invoice: InvoiceId) -> impl Iterator<Item = &Arc<Order>> {
         let pays = move |order: &&Arc<Order>| match order.purpose {
             OrderPurpose::Subscribe { .. } | OrderPurpose::ChangePlan => false,
-            OrderPurpose::PayInvoice { invoice_id, .. } => order.is_open() && invoice_id == invoice,
+            OrderPurpose::PayInvoice { invoice_id, .. } => invoice_id == invoice,
         };
-        self.by_id.iter().filter(pays)
+        self.open().filter(pays)
     }
 
     /// The open orders, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Arc<Order>> {
-        self.by_id.iter().filter(|order| order.is_open())
+        self.open.iter().filter_map(|id| self.get(*id))
+    }
+
+    /// The open order that expires first, and when.
+    #[must_use]
+    pub fn next_expiring(&self) -> Option<(Timestamp, OrderId)> {
+        self.expiring.get_min().copied()
     }
 
     pub(super) fn evolve(&mut self, event: &E, recorded: &Recorded) -> Result<(), HistoryError> {
@@ -123,6 +132,8 @@ impl Orders {
             status: OrderStatus::Open,
             checkout: None,
         };
+        self.open.insert(order.id);
+        self.expiring.extend(order.expires_at.map(|at| (at, order.id)));
         self.by_id.add(order.id, order);
     }
 
@@ -136,8 +147,15 @@ impl Orders {
         self.set(id, OrderStatus::Paid)
     }
 
+    /// Marks an order as done, in one way or another.
     fn set(&mut self, id: OrderId, status: OrderStatus) -> Result<(), HistoryError> {
-        self.order_mut(id)?.status = status;
+        let order = self.order_mut(id)?;
+        order.status = status;
+        let expires_at = order.expires_at;
+        self.open.remove(&id);
+        if let Some(at) = expires_at {
+            self.expiring.remove(&(at, id));
+        }
         Ok(())
     }
 
