@@ -113,7 +113,7 @@ pub enum ServerError {
     /// Another socket has the port.
     #[error(
         "cannot listen on {addr}: the port is in use; stop the process that has it (`ss -ltnp` \
-         names it) or choose another port"
+         names it) or choose another port (`--listen`, `DAYBOOK_LISTEN`)"
     )]
     Busy {
         /// The address as it was configured.
