@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daybook_events::{
     Money, Recorded, Rejection, Timestamp,
     commands::{ChangePlan, PREVIEW_SECONDS, Preview},
-    event::{AccountEvent, ProfileEvent, SubscriptionEvent},
+    event::{AccountEvent, SubscriptionEvent},
     ids::{AccountId, PlanId},
     period::Cycle,
     store::SubmitError,
@@ -199,12 +199,10 @@ async fn previewed(app: &App, call: &Call, asked: ChangePlan) -> Result<Value, A
 
 /// Why a preview shows no change: the rules would park the account.
 fn no_change(events: &[Recorded]) -> ApiError {
-    let parks = |event: &AccountEvent| {
-        matches!(event, AccountEvent::Profile(ProfileEvent::AccountParked(_))).then_some(())
-    };
-    match shapes::last(events.iter(), parks) {
-        Some(_) => Rejection::AccountParked.into(),
-        None => ApiError::internal(&"a preview without its event"),
+    if events.iter().any(|recorded| recorded.event.parks()) {
+        Rejection::AccountParked.into()
+    } else {
+        ApiError::internal(&"a preview without its event")
     }
 }
 

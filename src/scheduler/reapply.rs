@@ -15,8 +15,8 @@ use daybook_events::{
     store::{Request, SubmitError},
 };
 use daybook_projections::{
-    plans::Plans,
-    query::{self, Page},
+    plans::PlanReapplication as Asked,
+    query,
     subscriptions::{SubscriptionRow, Subscriptions},
 };
 use futures_util::{StreamExt, stream};
@@ -156,13 +156,16 @@ pub(super) async fn work(app: &Arc<App>) -> Result<(), SchedulerError> {
 
 /// A crash between a plan's event and its job leaves the event alone.
 async fn write_down_what_was_lost(app: &Arc<App>) -> Result<(), SchedulerError> {
-    let page = Page { account: None, after: None, limit: 10_000 };
-    for plan in query::list::<Plans>(app.pool(), &page).await? {
-        if let Some(asked) = plan.reapplication
-            && find(app, asked.reapplication_id).await?.is_none()
-        {
-            let spec = Spec { plan_id: plan.plan_id, force: asked.force };
-            write_down(app, asked.reapplication_id, spec).await?;
+    let lost: Vec<(String, Json<Asked>)> = sqlx::query_as(
+        "select key, row->'reapplication' from daybook_views.plans
+         where row->>'reapplication' is not null
+           and not exists (select from jobs where id = row->'reapplication'->>'reapplication_id')",
+    )
+    .fetch_all(app.pool())
+    .await?;
+    for (plan, Json(asked)) in lost {
+        if let Ok(plan_id) = plan.parse() {
+            write_down(app, asked.reapplication_id, Spec { plan_id, force: asked.force }).await?;
         }
     }
     Ok(())

@@ -68,6 +68,5 @@ pub(super) fn begin(
     let account = draft.account(account_id)?;
     let items = vec![Item { plan: &plan, span: period, proration: None, discount: applied }];
     let issue = Issue { subscription_id, order_id: Some(order_id), items, tax, at };
-    let invoice = billing::issue(draft, &account, issue)?;
-    billing::settle(draft, account_id, invoice, payment, at)
+    billing::bill(draft, &account, issue, payment)
 }

@@ -5,7 +5,7 @@ mod crediting;
 mod settling;
 
 pub(super) use self::{
-    charging::{Issue, Item, issue, quote, tax},
+    charging::{Issue, Item, bill, quote, tax},
     crediting::{Credit, Creditable, Crediting, credit_of, issue_credit_note},
     settling::{collect, grant, pay_what_is_open, recover, settle},
 };

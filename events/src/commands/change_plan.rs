@@ -75,7 +75,7 @@ impl ChangePlan {
             return Ok(());
         }
         check_usage(&account, &to)?;
-        match self.timing(draft, &subscription, &to)? {
+        match self.timing(draft, &subscription, &to) {
             ChangeTiming::PeriodEnd => schedule(draft, &account, &subscription, to),
             ChangeTiming::Now => now(draft, account.id, to, at, None),
             ChangeTiming::OncePaid => order(draft, &account, &subscription, to, at),
@@ -133,31 +133,21 @@ impl ChangePlan {
         if holds { Ok(preview.at) } else { Err(Rejection::PreviewStale) }
     }
 
-    fn timing(
-        &self,
-        draft: &Draft,
-        subscription: &Subscription,
-        to: &HeldPlan,
-    ) -> Result<ChangeTiming, Rejection> {
+    fn timing(&self, draft: &Draft, subscription: &Subscription, to: &HeldPlan) -> ChangeTiming {
         let from = &subscription.plan;
         let a_year = |plan: &HeldPlan| plan.price.minor() * i128::from(12 / plan.cycle.months());
         let dearer = a_year(to) >= a_year(from);
-        let timing = draft.world().book.policy.timing(&from.slug, &to.slug, dearer);
-        Ok(match timing {
-            ChangeTiming::Refused => ChangeTiming::Refused,
-            ChangeTiming::Now | ChangeTiming::OncePaid | ChangeTiming::PeriodEnd
-                if self.at_period_end =>
-            {
-                ChangeTiming::PeriodEnd
-            }
+        let by_policy = draft.world().book.policy.timing(&from.slug, &to.slug, dearer);
+        if by_policy == ChangeTiming::Refused {
+            ChangeTiming::Refused
+        } else if self.at_period_end {
+            ChangeTiming::PeriodEnd
+        } else if subscription.status == Status::Trialing {
             // Nothing is paid for free days, so nothing has to wait.
-            ChangeTiming::Now | ChangeTiming::OncePaid | ChangeTiming::PeriodEnd
-                if subscription.status == Status::Trialing =>
-            {
-                ChangeTiming::Now
-            }
-            ChangeTiming::Now | ChangeTiming::OncePaid | ChangeTiming::PeriodEnd => timing,
-        })
+            ChangeTiming::Now
+        } else {
+            by_policy
+        }
     }
 }
 

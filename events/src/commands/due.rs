@@ -196,8 +196,7 @@ fn renew(
     let tax = billing::tax(draft, &account)?;
     let items = vec![Item { plan, span: period, proration: None, discount: applied }];
     let issue = Issue { subscription_id, order_id: None, items, tax, at };
-    let invoice = billing::issue(draft, &account, issue)?;
-    billing::settle(draft, account.id, invoice, None, at)
+    billing::bill(draft, &account, issue, None)
 }
 
 /// The period that begins at a boundary: a scheduled plan change may already have moved to it.

@@ -1,12 +1,13 @@
 //! From plans to lines, totals and invoices.
 
+use super::settling::settle;
 use crate::{
     account::Account,
     coupon::{Discount, HeldDiscount},
     draft::Draft,
     envelope::StreamId,
     event::{HeldPlan, InvoiceIssued, InvoiceLine, Quote},
-    ids::{InvoiceId, OrderId, SubscriptionId},
+    ids::{InvoiceId, OrderId, PaymentId, SubscriptionId},
     money::{Currency, Money},
     period::Span,
     personal::Party,
@@ -102,11 +103,7 @@ pub(in crate::commands) struct Issue<'a> {
 }
 
 /// Issues an invoice, made out to the account as it is.
-pub(in crate::commands) fn issue(
-    draft: &mut Draft,
-    account: &Account,
-    issue: Issue<'_>,
-) -> Result<InvoiceId, Rejection> {
+fn issue(draft: &mut Draft, account: &Account, issue: Issue<'_>) -> Result<InvoiceId, Rejection> {
     let Issue { subscription_id, order_id, items, tax, at } = issue;
     let stream = StreamId::Account(account.id);
     let at = draft.effective_at(stream, at);
@@ -129,6 +126,18 @@ pub(in crate::commands) fn issue(
     };
     draft.record_as_of(stream, at, event)?;
     Ok(invoice_id)
+}
+
+/// Issues an invoice and settles it: a payment first, then credit, the rest by an order.
+pub(in crate::commands) fn bill(
+    draft: &mut Draft,
+    account: &Account,
+    issue: Issue<'_>,
+    payment: Option<(PaymentId, Money)>,
+) -> Result<(), Rejection> {
+    let at = issue.at;
+    let invoice = self::issue(draft, account, issue)?;
+    settle(draft, account.id, invoice, payment, at)
 }
 
 /// Nothing is billed on a parked account, and no runaway bills a customer for ever: Kill Bill's

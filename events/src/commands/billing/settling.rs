@@ -78,6 +78,10 @@ pub(in crate::commands) fn pay_what_is_open(
     at: Timestamp,
 ) -> Result<(), Rejection> {
     let account = draft.account(account_id)?;
+    // Of most accounts this is all that is asked.
+    if !account.credit.is_positive() {
+        return Ok(());
+    }
     for invoice in account.invoices.iter().filter(|invoice| invoice.is_open()) {
         if draft.account(account_id)?.credit.is_positive() {
             settle(draft, account_id, invoice.id, None, at)?;

@@ -155,6 +155,5 @@ fn bill_the_rest(
         tax: billing::tax(draft, &account)?,
         at: now,
     };
-    let invoice = billing::issue(draft, &account, issue)?;
-    billing::settle(draft, account_id, invoice, payment, now)
+    billing::bill(draft, &account, issue, payment)
 }
