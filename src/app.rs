@@ -15,7 +15,10 @@ use daybook_events::{
     personal::Party,
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
 };
-use daybook_projections::{self as projections, EngineError, live};
+use daybook_projections::{
+    self as projections, EngineError, live,
+    query::{Reach, Reads, Rows},
+};
 use sqlx::PgPool;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -67,6 +70,7 @@ pub struct App {
     pub face: Face,
     /// What seals the texts that callers bring back.
     pub seal: Seal,
+    reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
     written: Mutex<HashMap<AccountId, i64>>,
@@ -88,8 +92,14 @@ impl App {
         let progress = live::follow(&ledger, projections::all()).await?;
         let processor = processor(&ledger).await?;
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
-        let written = Mutex::default();
-        Ok(Self { ledger, processor, face, seal, progress, written })
+        let (reads, written) = (Reads::new(pool), Mutex::default());
+        Ok(Self { ledger, processor, face, seal, reads, progress, written })
+    }
+
+    /// Reads rows from somewhere else: for tests that plant a fault there.
+    #[must_use]
+    pub fn reading_from(self, reads: Reads) -> Self {
+        Self { reads, ..self }
     }
 
     /// Lets go of the ledger and waits, bounded, until its tasks have let go of the database.
@@ -103,6 +113,12 @@ impl App {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         self.ledger.pool()
+    }
+
+    /// The rows that a caller of this reach may see.
+    #[must_use]
+    pub fn rows(&self, reach: Reach) -> Rows<'_> {
+        self.reads.within(reach)
     }
 
     /// How far the projections have come.
@@ -138,12 +154,12 @@ impl App {
         written.insert(account, position);
     }
 
-    /// Waits, bounded, until the projections show what an account has written; `None` waits for
-    /// everything that this process has appended. Tells the position that is shown then.
-    pub async fn settled(&self, account: Option<AccountId>) -> i64 {
-        let wanted = match account {
-            None => *self.ledger.position().borrow(),
-            Some(account) => {
+    /// Waits, bounded, until the projections show what an account has written; the whole ledger's
+    /// reach waits for everything that this process has appended. Tells the position that is shown then.
+    pub async fn settled(&self, reach: Reach) -> i64 {
+        let wanted = match reach {
+            Reach::Ledger => *self.ledger.position().borrow(),
+            Reach::Account(account) => {
                 let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
                 written.get(&account).copied().unwrap_or(0)
             }

@@ -7,31 +7,22 @@
 //! order of filters. Nothing here decides anything about money: handlers make commands and read
 //! rows.
 
-pub mod accounts;
-pub mod adjustments;
 pub mod answer;
 mod auth;
 pub mod call;
-pub mod checkout;
-pub mod clock;
-pub mod coupons;
+pub mod contract;
 pub mod error;
-pub mod exports;
 mod fields;
 pub mod health;
 pub mod json;
-pub mod plan_change;
-pub mod plans;
+pub mod ledger;
+mod outcome;
+pub mod panel;
+pub mod processor;
 mod reading;
-pub mod reapply;
-pub mod refunds;
 pub mod routes;
-pub mod rules;
 pub mod sandbox;
 pub mod server;
-pub mod shapes;
-pub mod subscription;
-pub mod usage;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
@@ -42,7 +33,13 @@ use warp::{
     path::FullPath,
 };
 
-use self::{answer::Answer, call::Call, error::ApiError, routes::Route, server::Limits};
+use self::{
+    answer::Answer,
+    call::Call,
+    error::{ApiError, Dialect},
+    routes::Route,
+    server::Limits,
+};
 use crate::app::App;
 
 /// The one filter: every request there is, answered.
@@ -65,7 +62,7 @@ pub fn filter(
         })
         // Nothing above rejects; should it ever, it is a refusal like every other.
         .recover(|_| async {
-            let refusal = Answer::refusal(&ApiError::not_found(), "");
+            let refusal = Answer::refusal(&ApiError::not_found(), Dialect::Ledger, "");
             Ok::<_, Infallible>(refusal.into_response(""))
         })
         .unify()
@@ -84,7 +81,7 @@ async fn answer(
     let path = call.path.clone();
     let answer = match handle(app, limits, call, query, body).await {
         Ok(answer) => answer,
-        Err(error) => Answer::refusal(&error, &request_id),
+        Err(error) => Answer::refusal(&error, Dialect::of_path(&path), &request_id),
     };
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
@@ -102,6 +99,7 @@ async fn handle(
     let (route, captures) = find(&call.method, &call.path)?;
     call.captures = captures;
     call.query = fields(query)?;
+    known(&call.query, route)?;
     call.caller = auth::caller(&app, &call, route).await?;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not
@@ -165,6 +163,21 @@ fn fields(query: &str) -> Result<HashMap<String, String>, ApiError> {
         }
     }
     Ok(fields)
+}
+
+/// A query holds no field that its route does not ask: one that was misspelt would do nothing.
+fn known(query: &HashMap<String, String>, route: &Route) -> Result<(), ApiError> {
+    let asked = || route.asks.iter().copied().flatten().map(|param| param.name);
+    for name in query.keys() {
+        if !asked().any(|asked| asked == name) {
+            let shown: String = name.chars().take(40).collect();
+            let takes: Vec<_> = asked().map(|name| format!("`{name}`")).collect();
+            let takes = if takes.is_empty() { "none".to_owned() } else { takes.join(", ") };
+            let text = format!("the query has a field `{shown}`; this address takes {takes}");
+            return Err(ApiError::new("query_field_unknown", text));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

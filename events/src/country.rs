@@ -75,6 +75,8 @@ impl fmt::Debug for Country {
     }
 }
 
+crate::schema::text_schema!(Country, { "pattern": "^[A-Z]{2}$", "description": "A country by its ISO 3166-1 code.", "examples": ["GB"] });
+
 impl Serialize for Country {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

@@ -7,6 +7,7 @@
 use std::{fmt, str::FromStr};
 
 use imbl::{HashMap, OrdMap};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
@@ -69,6 +70,8 @@ impl fmt::Debug for CouponCode {
     }
 }
 
+crate::schema::text_schema!(CouponCode, { "pattern": "^[A-Za-z0-9_-]{3,32}$", "description": "A coupon's code; lower case is read as capitals.", "examples": ["SPRING10"] });
+
 impl Serialize for CouponCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
@@ -82,7 +85,7 @@ impl<'de> Deserialize<'de> for CouponCode {
 }
 
 /// What a coupon takes off the price of a period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum CouponValue {
     /// A share of it.
@@ -92,7 +95,7 @@ pub enum CouponValue {
 }
 
 /// For how many periods a coupon takes something off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CouponDuration {
     /// The first.
@@ -104,7 +107,7 @@ pub enum CouponDuration {
 }
 
 /// What a coupon gives, and to whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponTerms {
     /// What it takes off.
@@ -124,7 +127,7 @@ pub struct CouponTerms {
 }
 
 /// The part of a coupon's value that counts in one currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DiscountValue {
     /// A share of the price.
@@ -147,7 +150,7 @@ impl DiscountValue {
 }
 
 /// A discount on one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discount {
     /// Whose.
@@ -159,7 +162,7 @@ pub struct Discount {
 }
 
 /// A coupon's discount as a subscription holds it, unmoved by the coupon's later fate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldDiscount {
     /// Whose.

@@ -7,6 +7,7 @@
 use std::{fmt, str::FromStr};
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -66,7 +67,7 @@ impl FromStr for StreamId {
 }
 
 /// Who made an event happen, how and why. Never personal data: actors are ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// `key:<id>`, `cli`, or the name of the part of Daybook that acted.

@@ -57,6 +57,11 @@ macro_rules! ids {
             }
         }
 
+        crate::schema::text_schema!($name, {
+            "pattern": concat!("^", $prefix, "[0-9a-f]{32}$"),
+            "examples": [concat!($prefix, "01900000000070008000000000000001")],
+        });
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -20,6 +20,7 @@ pub mod personal;
 pub mod policy;
 pub mod proration;
 pub mod refund_policy;
+mod schema;
 pub mod tax;
 pub mod tax_id;
 pub mod time;

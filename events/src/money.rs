@@ -8,6 +8,7 @@
 use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
@@ -114,6 +115,8 @@ impl fmt::Debug for Currency {
         f.write_str(self.as_str())
     }
 }
+
+crate::schema::text_schema!(Currency, { "pattern": "^[A-Z]{3}$", "description": "A currency by its ISO 4217 code.", "examples": ["USD"] });
 
 impl Serialize for Currency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -330,11 +333,25 @@ impl fmt::Debug for Money {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// An amount of money: the digits of its currency's major unit, and the currency.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Money")]
 #[serde(deny_unknown_fields)]
 struct MoneyText<'a> {
+    /// In major units, with every decimal that the currency has.
+    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"), example = "15.00")]
     amount: std::borrow::Cow<'a, str>,
     currency: Currency,
+}
+
+impl JsonSchema for Money {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        MoneyText::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        MoneyText::json_schema(generator)
+    }
 }
 
 impl Serialize for Money {

@@ -9,12 +9,15 @@ use std::fmt;
 
 use chrono::{Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
 /// How often a subscription is billed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Cycle {
     /// Every calendar month.
@@ -59,7 +62,7 @@ impl fmt::Display for Cycle {
 }
 
 /// A half-open span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// The first instant inside.
@@ -90,12 +93,13 @@ impl Span {
 }
 
 /// Where a subscription's periods hang: the first start, the calendar and the cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Anchor {
     /// The start of period 0, a whole second.
     pub at: Timestamp,
     /// The account's zone: months are reckoned on its calendar.
+    #[schemars(with = "String")]
     pub zone: Tz,
     /// How far apart boundaries are.
     pub cycle: Cycle,

@@ -1,12 +1,13 @@
 //! The billing policy: what a seller may choose about proration, plan changes, dunning, orders and
 //! refunds, as data. It is adopted by an event and has a version; decisions name the version.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{proration::Granularity, refund_policy::RefundWindow, time::Timestamp};
 
 /// When a plan change takes effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeTiming {
     /// At once: the rest of the period is credited and billed anew.
@@ -20,7 +21,7 @@ pub enum ChangeTiming {
 }
 
 /// When changes from some plan to another take effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChangeRule {
     /// The slug of the plan that is left; `null` is any.
@@ -34,7 +35,9 @@ pub struct PlanChangeRule {
 }
 
 /// What happens to a subscription whose invoice stays unpaid, in the order of severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DunningAction {
     /// It is past due; service goes on.
@@ -46,7 +49,7 @@ pub enum DunningAction {
 }
 
 /// One step of the dunning ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DunningStep {
     /// Days of 86,400 seconds since the invoice was issued.
@@ -56,7 +59,7 @@ pub struct DunningStep {
 }
 
 /// A step of the ladder as an invoice pins it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DunningDate {
     /// When.
@@ -66,7 +69,7 @@ pub struct DunningDate {
 }
 
 /// The billing policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// Whether proration counts seconds or calendar days.

@@ -6,6 +6,7 @@
 
 use chrono::Datelike;
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 pub const ROUNDING: &str = "half_away_from_zero";
 
 /// What proration counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
     /// Seconds.
@@ -43,7 +44,7 @@ fn part_left(span: Span, at: Timestamp, unit: Granularity, zone: Tz) -> (i64, i6
 }
 
 /// A prorated amount with its derivation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proration {
     /// The whole amount for the whole span.

@@ -3,12 +3,13 @@
 //! Days are whole days of 86,400 seconds since the current period began; an upgrade inside the
 //! period does not restart them. Source: the v1 dialect's page, "Refund Eligibility".
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
 /// The policy: how long everything, and how long the unused rest, is refunded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundWindow {
     /// The last day on which everything is refunded.
@@ -24,7 +25,7 @@ impl Default for RefundWindow {
 }
 
 /// What the policy grants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Eligibility {
     /// Everything paid for the period.
@@ -36,7 +37,7 @@ pub enum Eligibility {
 }
 
 /// A verdict of the policy, with what it was reckoned from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// What was granted.

@@ -6,6 +6,7 @@
 //! the tax itself. Sources: the CGST Rules, rule 46, and Directive 2006/112/EC, articles 44, 196
 //! and 226.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
 const INDIA: &str = "IN";
 
 /// A tax of a country or a region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaxRate {
     /// ISO 3166 code of the country.
@@ -37,7 +38,7 @@ pub struct TaxRate {
 }
 
 /// What becomes of buyers in countries that the rules do not name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Elsewhere {
     /// They are billed without tax.
@@ -48,7 +49,7 @@ pub enum Elsewhere {
 }
 
 /// The tax rules of a seller.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaxRules {
     /// Countries that no rate names.
@@ -59,7 +60,7 @@ pub struct TaxRules {
 }
 
 /// Of what kind a supply is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Supply {
     /// No rule asks for a tax.
@@ -73,7 +74,7 @@ pub enum Supply {
 }
 
 /// A tax as a document names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateCharged {
     /// What it is called, such as `VAT` or `CGST`.
@@ -85,7 +86,7 @@ pub struct RateCharged {
 }
 
 /// How an invoice is taxed, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tax {
     /// The version of the rules that said so; 0 without rules.

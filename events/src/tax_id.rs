@@ -7,6 +7,7 @@
 mod checks;
 mod schemes;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -17,7 +18,7 @@ use crate::country::{Country, IndianState, indian_state};
 pub const MAX_OTHER: usize = 20;
 
 /// Which system a number belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxIdKind {
     /// India's goods and services tax.
@@ -36,7 +37,7 @@ pub enum TaxIdKind {
 }
 
 /// A number that passed [`check`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaxId {
     /// Its system.

@@ -107,6 +107,8 @@ impl FromStr for Timestamp {
     }
 }
 
+crate::schema::text_schema!(Timestamp, { "format": "date-time", "description": "An instant in UTC, to the microsecond.", "examples": ["2026-05-01T00:00:00.000000Z"] });
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -5,6 +5,7 @@
 //! on the sum, and spread over the lines by largest remainder; whoever takes back everything that
 //! is left of a line takes exactly that, so the last credit note closes its invoice to zero.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// One tax on an amount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaxAmount {
     /// Which tax, at which rate.
@@ -39,7 +40,7 @@ pub struct Taxed {
 
 /// The sums of a document or a quote: `total = net + tax`, and `net = price − discount` where tax
 /// comes on top of prices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// List prices.

@@ -12,12 +12,13 @@ use daybook_events::{
     ids::{AccountId, SubscriptionId},
     personal::Personal,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// An account as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountRow {
     /// The position of the last event that touched the row.
@@ -147,6 +148,10 @@ impl Projection for Accounts {
 
     const NAME: &'static str = "accounts";
     const TABLE: &'static str = include_str!("../../migrations/projections/accounts.sql");
+
+    fn account(row: &AccountRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

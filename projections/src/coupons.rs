@@ -11,12 +11,13 @@ use daybook_events::{
     event::{CouponEvent as E, CouponOffered},
     ids::AccountId,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// A coupon as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponRow {
     /// The position of the last event that touched the row.
@@ -83,6 +84,10 @@ impl Projection for Coupons {
 
     const NAME: &'static str = "coupons";
     const TABLE: &'static str = include_str!("../../migrations/projections/coupons.sql");
+
+    fn account(_: &CouponRow) -> Option<AccountId> {
+        None
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         let code = |event: &E| match event {

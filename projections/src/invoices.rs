@@ -19,12 +19,13 @@ use daybook_events::{
     tax::Tax,
     totals::Totals,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// How far an invoice has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InvoiceStatus {
     /// Something is still to be paid.
@@ -38,7 +39,7 @@ pub enum InvoiceStatus {
 }
 
 /// What a credit note took back of its invoice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreditNote {
     /// The credit note's id.
@@ -84,7 +85,7 @@ impl CreditNote {
 }
 
 /// An invoice as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceRow {
     /// The position of the last event that touched the row.
@@ -253,6 +254,10 @@ impl Projection for Invoices {
 
     const NAME: &'static str = "invoices";
     const TABLE: &'static str = include_str!("../../migrations/projections/invoices.sql");
+
+    fn account(row: &InvoiceRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -9,12 +9,13 @@ use daybook_events::{
     event::{AccessEvent, KeyIssued, Role},
     ids::{AccountId, KeyId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// A key as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRow {
     /// The position of the last event that touched the row.
@@ -65,6 +66,10 @@ impl Projection for Keys {
 
     const NAME: &'static str = "keys";
     const TABLE: &'static str = include_str!("../../migrations/projections/keys.sql");
+
+    fn account(row: &KeyRow) -> Option<AccountId> {
+        row.account_id
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

@@ -12,12 +12,13 @@ use daybook_events::{
     },
     ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// How far an order has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderStatus {
     /// Nobody can pay it yet.
@@ -33,7 +34,7 @@ pub enum OrderStatus {
 }
 
 /// An order as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderRow {
     /// The position of the last event that touched the row.
@@ -191,6 +192,10 @@ impl Projection for Orders {
 
     const NAME: &'static str = "orders";
     const TABLE: &'static str = include_str!("../../migrations/projections/orders.sql");
+
+    fn account(row: &OrderRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

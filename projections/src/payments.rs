@@ -10,12 +10,13 @@ use daybook_events::{
     ids::{AccountId, InvoiceId, OrderId, PaymentId},
     money::MoneyError,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// How much of a payment went back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
     /// Nothing.
@@ -27,7 +28,7 @@ pub enum PaymentStatus {
 }
 
 /// A payment as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentRow {
     /// The position of the last event that touched the row.
@@ -133,6 +134,10 @@ impl Projection for Payments {
 
     const NAME: &'static str = "payments";
     const TABLE: &'static str = include_str!("../../migrations/projections/payments.sql");
+
+    fn account(row: &PaymentRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

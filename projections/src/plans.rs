@@ -7,14 +7,15 @@
 use daybook_events::{
     Event, Recorded, Timestamp,
     event::{PlanEvent, PlanPublished, PlanTerms},
-    ids::{PlanId, ReapplicationId},
+    ids::{AccountId, PlanId, ReapplicationId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// A plan as it is on offer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRow {
     /// The position of the last event that touched the row.
@@ -40,7 +41,7 @@ pub struct PlanRow {
 }
 
 /// A request that a plan's limits reach its subscribers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanReapplication {
     /// Its id, which every subscriber's event names.
@@ -79,6 +80,11 @@ impl Projection for Plans {
 
     const NAME: &'static str = "plans";
     const TABLE: &'static str = include_str!("../../migrations/projections/plans.sql");
+    const SHARED: bool = true;
+
+    fn account(_: &PlanRow) -> Option<AccountId> {
+        None
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

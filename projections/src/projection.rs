@@ -4,7 +4,7 @@
 //! It needs nothing but the event and the row. Live, rebuild, verify and as-of all use these two
 //! functions and nothing else, so they cannot disagree about what a row is.
 
-use daybook_events::{Recorded, money::MoneyError};
+use daybook_events::{Recorded, ids::AccountId, money::MoneyError};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
@@ -44,6 +44,12 @@ pub trait Projection: Send + Sync + 'static {
     /// The table's definition, with `{table}` for its name: `key`, `row`, and columns generated
     /// from the row for the queries that need them.
     const TABLE: &'static str;
+
+    /// Whether every account may see the rows, as with plans.
+    const SHARED: bool = false;
+
+    /// Whose a row is; `None` where it is the ledger's own.
+    fn account(row: &Self::Row) -> Option<AccountId>;
 
     /// The keys of the rows that an event touches.
     fn keys(recorded: &Recorded) -> Vec<String>;

@@ -1,116 +1,110 @@
-//! Reading rows: by key, by a column, by account, page by page.
+//! Reading rows, within a reach: by key, by a column, page by page.
+//!
+//! Two walls stand between accounts. The first is the predicate that every query carries; the
+//! second is [`Reach::sees`], asked of every row on its way out, so that a query that forgot its
+//! predicate leaks nothing. Neither costs a round trip.
 
-use sqlx::{AssertSqlSafe, PgExecutor};
+use daybook_events::ids::AccountId;
+use sqlx::{AssertSqlSafe, PgPool, postgres::PgArguments, query::QueryAs};
 
 use crate::{EngineError, projection::Projection, view};
 
-/// The row of a key.
-///
-/// # Errors
-/// A database that cannot be reached, or a row of another shape.
-pub async fn get<P: Projection>(
-    executor: impl PgExecutor<'_>,
-    key: &str,
-) -> Result<Option<P::Row>, EngineError> {
-    find::<P>(executor, "key", key).await
+/// Whose rows a reader may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Every row there is.
+    Ledger,
+    /// The rows of one account, and those that are everybody's, such as plans.
+    Account(AccountId),
 }
 
-/// The one row whose column has a value. `column` is a name from our own code, never a caller's.
-///
-/// # Errors
-/// A database that cannot be reached, or a row of another shape.
-pub async fn find<P: Projection>(
-    executor: impl PgExecutor<'_>,
-    column: &'static str,
-    value: &str,
-) -> Result<Option<P::Row>, EngineError> {
-    let sql = format!("select key, row::text from daybook_views.{} where {column} = $1", P::NAME);
-    let row: Option<(String, String)> =
-        sqlx::query_as(AssertSqlSafe(sql)).bind(value).fetch_optional(executor).await?;
-    Ok(row.map(|(key, row)| view::row_of::<P>(&key, &row)).transpose()?)
+impl Reach {
+    /// The reach of one account where there is one, else of the whole ledger.
+    #[must_use]
+    pub fn of(account: Option<AccountId>) -> Self {
+        account.map_or(Self::Ledger, Self::Account)
+    }
+
+    /// Whether a row of a projection may be seen.
+    #[must_use]
+    pub fn sees<P: Projection>(self, row: &P::Row) -> bool {
+        match self {
+            Self::Ledger => true,
+            Self::Account(own) => P::SHARED || P::account(row) == Some(own),
+        }
+    }
+
+    /// The predicate of the first wall: `$1` is the account, null where everything is reached.
+    fn predicate<P: Projection>(self) -> &'static str {
+        match self {
+            Self::Account(_) if !P::SHARED => "account_id = $1",
+            Self::Account(_) | Self::Ledger => NO_PREDICATE,
+        }
+    }
+
+    fn bound(self) -> Option<String> {
+        match self {
+            Self::Ledger => None,
+            Self::Account(own) => Some(own.to_string()),
+        }
+    }
+}
+
+const NO_PREDICATE: &str = "($1::text is null or true)";
+
+/// Where rows are read from.
+#[derive(Debug, Clone)]
+pub struct Reads {
+    pool: PgPool,
+    without_predicates: bool,
+}
+
+impl Reads {
+    /// From a database.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, without_predicates: false }
+    }
+
+    /// A planted fault: every query has lost its account predicate.
+    #[cfg(feature = "planted-faults")]
+    #[must_use]
+    pub fn without_predicates(pool: PgPool) -> Self {
+        Self { pool, without_predicates: true }
+    }
+
+    /// The rows within a reach.
+    #[must_use]
+    pub fn within(&self, reach: Reach) -> Rows<'_> {
+        Rows { reads: self, reach }
+    }
+
+    /// Every row, for what acts for the ledger itself.
+    #[must_use]
+    pub fn all(&self) -> Rows<'_> {
+        self.within(Reach::Ledger)
+    }
+}
+
+/// The rows within a reach.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'r> {
+    reads: &'r Reads,
+    reach: Reach,
 }
 
 /// A page of rows in key order, which is the order in which they came about.
 #[derive(Debug, Clone, Default)]
 pub struct Page<'a> {
-    /// Only rows of this account.
-    pub account: Option<&'a str>,
     /// Only rows after this key.
     pub after: Option<&'a str>,
     /// At most so many.
     pub limit: i64,
 }
 
-/// A page of rows.
-///
-/// # Errors
-/// A database that cannot be reached, or a row of another shape.
-pub async fn list<P: Projection>(
-    executor: impl PgExecutor<'_>,
-    page: &Page<'_>,
-) -> Result<Vec<P::Row>, EngineError> {
-    Ok(list_with_next::<P>(executor, page).await?.0)
-}
-
-/// A page of rows, and the key after which the next page begins, if this one is full.
-///
-/// # Errors
-/// A database that cannot be reached, or a row of another shape.
-pub async fn list_with_next<P: Projection>(
-    executor: impl PgExecutor<'_>,
-    page: &Page<'_>,
-) -> Result<(Vec<P::Row>, Option<String>), EngineError> {
-    let of_account = if page.account.is_some() { "account_id = $1" } else { "$1::text is null" };
-    let sql = format!(
-        "select key, row::text from daybook_views.{} where {of_account} and key > $2
-         order by key limit $3",
-        P::NAME
-    );
-    let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(page.account)
-        .bind(page.after.unwrap_or(""))
-        .bind(page.limit)
-        .fetch_all(executor)
-        .await?;
-    let full = i64::try_from(rows.len()) == Ok(page.limit);
-    let next = rows.last().filter(|_| full).map(|(key, _)| key.clone());
-    Ok((decode::<P>(&rows)?, next))
-}
-
-fn decode<P: Projection>(rows: &[(String, String)]) -> Result<Vec<P::Row>, EngineError> {
-    rows.iter().map(|(key, row)| Ok(view::row_of::<P>(key, row)?)).collect()
-}
-
-/// A page of rows whose column has a value, in key order. `column` is a name from our own code.
-///
-/// # Errors
-/// A database that cannot be reached, or a row of another shape.
-pub async fn matching<P: Projection>(
-    executor: impl PgExecutor<'_>,
-    column: &'static str,
-    value: &str,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<P::Row>, EngineError> {
-    let sql = format!(
-        "select key, row::text from daybook_views.{} where {column} = $1 and key > $2
-         order by key limit $3",
-        P::NAME
-    );
-    let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(value)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(executor)
-        .await?;
-    decode::<P>(&rows)
-}
-
 /// Rows whose column lies in a half-open range, in its order.
 #[derive(Debug, Clone, Default)]
-pub struct Between<'a> {
-    /// Only rows of this account.
-    pub account: Option<&'a str>,
+pub struct Between {
     /// A column of text that sorts as it means, such as an instant's; a name from our own code.
     pub column: &'static str,
     /// From here on.
@@ -121,27 +115,127 @@ pub struct Between<'a> {
     pub limit: i64,
 }
 
-/// Rows whose column lies in a half-open range.
-///
-/// # Errors
-/// A database that cannot be reached, or a row of another shape.
-pub async fn between<P: Projection>(
-    executor: impl PgExecutor<'_>,
-    range: &Between<'_>,
-) -> Result<Vec<P::Row>, EngineError> {
-    let (table, column) = (P::NAME, range.column);
-    let sql = format!(
-        "select key, row::text from daybook_views.{table}
-         where ($1::text is null or account_id = $1)
-           and ($2::text is null or {column} >= $2) and ($3::text is null or {column} < $3)
-         order by {column}, key limit $4"
-    );
-    let rows: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(range.account)
-        .bind(&range.from)
-        .bind(&range.to)
-        .bind(range.limit)
-        .fetch_all(executor)
-        .await?;
-    decode::<P>(&rows)
+type Stored = (String, String);
+type Query<'q> = QueryAs<'q, sqlx::Postgres, Stored, PgArguments>;
+
+impl Rows<'_> {
+    /// The row of a key.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn get<P: Projection>(&self, key: &str) -> Result<Option<P::Row>, EngineError> {
+        self.find::<P>("key", key).await
+    }
+
+    /// The one row whose column has a value. `column` is a name from our own code, never a
+    /// caller's.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn find<P: Projection>(
+        &self,
+        column: &'static str,
+        value: &str,
+    ) -> Result<Option<P::Row>, EngineError> {
+        let value = value.to_owned();
+        let rows = self.read::<P>(&format!("{column} = $2"), |query| query.bind(value)).await?;
+        Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// A page of rows.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn list<P: Projection>(&self, page: &Page<'_>) -> Result<Vec<P::Row>, EngineError> {
+        Ok(self.page::<P>(page).await?.0)
+    }
+
+    /// A page of rows, and the key after which the next page begins, if this one is full.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn page<P: Projection>(
+        &self,
+        page: &Page<'_>,
+    ) -> Result<(Vec<P::Row>, Option<String>), EngineError> {
+        let (after, limit) = (page.after.unwrap_or("").to_owned(), page.limit);
+        let rows = self
+            .read::<P>("key > $2 order by key limit $3", |query| query.bind(after).bind(limit))
+            .await?;
+        let full = i64::try_from(rows.len()) == Ok(page.limit);
+        let next = rows.last().filter(|_| full).map(|(key, _)| key.clone());
+        Ok((rows.into_iter().map(|(_, row)| row).collect(), next))
+    }
+
+    /// The newest row in key order, if there is any.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn newest<P: Projection>(&self) -> Result<Option<P::Row>, EngineError> {
+        let rows = self.read::<P>("true order by key desc limit 1", |query| query).await?;
+        Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// A page of rows whose column has a value, in key order. `column` is a name from our own code.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn matching<P: Projection>(
+        &self,
+        column: &'static str,
+        value: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<P::Row>, EngineError> {
+        let which = format!("{column} = $2 and key > $3 order by key limit $4");
+        let (value, after) = (value.to_owned(), after.to_owned());
+        let rows =
+            self.read::<P>(&which, |query| query.bind(value).bind(after).bind(limit)).await?;
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// Rows whose column lies in a half-open range.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn between<P: Projection>(
+        &self,
+        range: &Between,
+    ) -> Result<Vec<P::Row>, EngineError> {
+        let column = range.column;
+        let which = format!(
+            "($2::text is null or {column} >= $2) and ($3::text is null or {column} < $3)
+             order by {column}, key limit $4"
+        );
+        let (from, to, limit) = (range.from.clone(), range.to.clone(), range.limit);
+        let rows = self.read::<P>(&which, |query| query.bind(from).bind(to).bind(limit)).await?;
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// Every read there is: within the predicate, and then only what the reach sees. `$1` is the
+    /// account; `which` goes on from `$2`.
+    async fn read<P: Projection>(
+        &self,
+        which: &str,
+        bind: impl for<'q> FnOnce(Query<'q>) -> Query<'q>,
+    ) -> Result<Vec<(String, P::Row)>, EngineError> {
+        let predicate = match self.reads.without_predicates {
+            true => NO_PREDICATE,
+            false => self.reach.predicate::<P>(),
+        };
+        let sql = format!(
+            "select key, row::text from daybook_views.{} where {predicate} and {which}",
+            P::NAME
+        );
+        let query = sqlx::query_as(AssertSqlSafe(sql)).bind(self.reach.bound());
+        let stored = bind(query).fetch_all(&self.reads.pool).await?;
+        let mut rows = Vec::with_capacity(stored.len());
+        for (key, text) in stored {
+            let row = view::row_of::<P>(&key, &text)?;
+            if self.reach.sees::<P>(&row) {
+                rows.push((key, row));
+            }
+        }
+        Ok(rows)
+    }
 }

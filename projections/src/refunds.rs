@@ -10,12 +10,13 @@ use daybook_events::{
     ids::{AccountId, PaymentId, RefundId},
     refund_policy::Verdict,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// How far a refund has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundStatus {
     /// Reserved; the processor's answer is not known.
@@ -27,7 +28,7 @@ pub enum RefundStatus {
 }
 
 /// A refund as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundRow {
     /// The position of the last event that touched the row.
@@ -121,6 +122,10 @@ impl Projection for Refunds {
 
     const NAME: &'static str = "refunds";
     const TABLE: &'static str = include_str!("../../migrations/projections/refunds.sql");
+
+    fn account(row: &RefundRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         payment(recorded).and_then(refund_of).iter().map(ToString::to_string).collect()

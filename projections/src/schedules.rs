@@ -16,12 +16,13 @@ use daybook_events::{
     money::{Money, MoneyError},
     policy::{DunningAction, DunningDate},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// The subscription whose periods end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Running {
     /// The subscription's id.
@@ -35,7 +36,7 @@ pub struct Running {
 }
 
 /// An invoice with something due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unpaid {
     /// The subscription that it bills.
@@ -47,7 +48,7 @@ pub struct Unpaid {
 }
 
 /// What an account waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleRow {
     /// The position of the last event that touched the row.
@@ -234,6 +235,10 @@ impl Projection for Schedules {
 
     const NAME: &'static str = "schedules";
     const TABLE: &'static str = include_str!("../../migrations/projections/schedules.sql");
+
+    fn account(row: &ScheduleRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         match &recorded.event {

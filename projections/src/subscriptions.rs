@@ -14,12 +14,13 @@ use daybook_events::{
     ids::{AccountId, SubscriptionId},
     period::{Anchor, Span},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// Where a subscription stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionStatus {
     /// In its free days.
@@ -37,7 +38,7 @@ pub enum SubscriptionStatus {
 }
 
 /// A subscription as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionRow {
     /// The position of the last event that touched the row.
@@ -225,6 +226,10 @@ impl Projection for Subscriptions {
 
     const NAME: &'static str = "subscriptions";
     const TABLE: &'static str = include_str!("../../migrations/projections/subscriptions.sql");
+
+    fn account(row: &SubscriptionRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         subscription(recorded).map(subscription_of).iter().map(ToString::to_string).collect()

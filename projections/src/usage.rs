@@ -10,12 +10,13 @@ use daybook_events::{
     event::{AccountEvent, UsageEvent as E},
     ids::{AccountId, ReservationId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
 
 /// Room that is set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reserved {
     /// Under which limit.
@@ -25,7 +26,7 @@ pub struct Reserved {
 }
 
 /// An account's usage as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsageRow {
     /// The position of the last event that touched the row.
@@ -84,6 +85,10 @@ impl Projection for Usage {
 
     const NAME: &'static str = "usage";
     const TABLE: &'static str = include_str!("../../migrations/projections/usage.sql");
+
+    fn account(row: &UsageRow) -> Option<AccountId> {
+        Some(row.account_id)
+    }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
         let account = usage(recorded).and_then(|_| recorded.account());

@@ -13,7 +13,7 @@ use daybook_events::{
 use daybook_projections::{
     coupons::{CouponRow, Coupons},
     live,
-    query::{self, Page},
+    query::{Page, Reads},
 };
 use uuid::Uuid;
 
@@ -174,8 +174,8 @@ async fn submit(ledger: &Ledger, command: Command) -> Result<Vec<CouponRow>, Fai
 
 async fn rows(ledger: &Ledger) -> Result<Vec<CouponRow>, Failure> {
     live::catch_up(ledger.pool(), daybook_projections::all()).await?;
-    let page = Page { account: None, after: None, limit: 10_000 };
-    Ok(query::list::<Coupons>(ledger.pool(), &page).await?)
+    let page = Page { after: None, limit: 10_000 };
+    Ok(Reads::new(ledger.pool().clone()).all().list::<Coupons>(&page).await?)
 }
 
 fn columns(row: &CouponRow) -> Vec<String> {

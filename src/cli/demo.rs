@@ -13,7 +13,7 @@ use daybook_events::{
     store::{self, Clock, Ledger},
 };
 use daybook_projections::{
-    query::{self, Page},
+    query::{Page, Reach},
     subscriptions::{SubscriptionStatus, Subscriptions},
 };
 use serde::{Deserialize, Serialize};
@@ -158,19 +158,20 @@ async fn keys(app: &Arc<App>, place: &Place) -> Result<Vec<DemoKey>, Failure> {
 /// Whether the keys of a file are those of this ledger.
 async fn works(app: &Arc<App>, keys: &[DemoKey]) -> Result<bool, Failure> {
     let Some(first) = keys.first() else { return Ok(false) };
-    app.settled(None).await;
+    app.settled(Reach::Ledger).await;
     let hash = crate::credentials::hash(&first.key);
-    let row = query::find::<daybook_projections::keys::Keys>(app.pool(), "hash", &hash).await?;
+    let row =
+        app.rows(Reach::Ledger).find::<daybook_projections::keys::Keys>("hash", &hash).await?;
     Ok(row.is_some_and(|row| row.revoked_at.is_none()))
 }
 
 /// An account to look at: a live monthly subscription to `pro`, or any live one, the oldest.
 async fn interesting_account(app: &Arc<App>) -> Result<Option<AccountId>, Failure> {
-    app.settled(None).await;
+    app.settled(Reach::Ledger).await;
     let position = daybook_projections::log_position(app.pool()).await?;
     app.reaches(position).await;
-    let page = Page { account: None, after: None, limit: 100_000 };
-    let rows = query::list::<Subscriptions>(app.pool(), &page).await?;
+    let page = Page { after: None, limit: 100_000 };
+    let rows = app.rows(Reach::Ledger).list::<Subscriptions>(&page).await?;
     let live = || rows.iter().filter(|row| row.status == SubscriptionStatus::Active);
     let pro = live().find(|row| row.plan.slug == "pro" && row.period_index > 2);
     Ok(pro.or_else(|| live().next()).map(|row| row.account_id))

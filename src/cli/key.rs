@@ -13,7 +13,7 @@ use daybook_events::{
 use daybook_projections::{
     keys::{KeyRow, Keys},
     live,
-    query::{self, Page},
+    query::{Page, Reads},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -100,8 +100,8 @@ impl Key {
             Self::List(list) => {
                 let rows = with_ledger(place, &list.opening, async |ledger| {
                     live::catch_up(ledger.pool(), daybook_projections::all()).await?;
-                    let page = Page { account: None, after: None, limit: 100_000 };
-                    Ok(query::list::<Keys>(ledger.pool(), &page).await?)
+                    let page = Page { after: None, limit: 100_000 };
+                    Ok(Reads::new(ledger.pool().clone()).all().list::<Keys>(&page).await?)
                 })
                 .await?;
                 let header = ["ID", "PREFIX", "ROLE", "ACCOUNT", "LABEL", "STATE"];

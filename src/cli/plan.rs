@@ -12,7 +12,7 @@ use daybook_events::{
 use daybook_projections::{
     live,
     plans::{PlanRow, Plans},
-    query::{self, Page},
+    query::{Page, Reads},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -75,8 +75,8 @@ impl Plan {
             Self::List(list) => {
                 let rows = with_ledger(place, &list.opening, async |ledger| {
                     live::catch_up(ledger.pool(), daybook_projections::all()).await?;
-                    let page = Page { account: None, after: None, limit: 10_000 };
-                    Ok(query::list::<Plans>(ledger.pool(), &page).await?)
+                    let page = Page { after: None, limit: 10_000 };
+                    Ok(Reads::new(ledger.pool().clone()).all().list::<Plans>(&page).await?)
                 })
                 .await?;
                 output.print(&rows, |rows| {

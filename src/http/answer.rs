@@ -1,10 +1,10 @@
 //! An answer: what every handler gives, and the headers that all have.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use warp::http::{Response, StatusCode};
 
-use super::error::ApiError;
+use super::error::{ApiError, Dialect};
 
 /// What a handler answers with.
 #[derive(Debug, Clone)]
@@ -28,16 +28,16 @@ impl Answer {
         Self::json(StatusCode::OK, body)
     }
 
-    /// What a refusal says.
+    /// What a refusal says, in the words of a dialect.
     #[must_use]
-    pub fn refusal(error: &ApiError, request_id: &str) -> Self {
-        let mut body = json!({
-            "code": error.code, "message": error.message, "request_id": request_id,
-        });
-        for (name, value) in &error.more {
-            body[name] = value.clone();
-        }
-        let mut answer = Self::json(error.status, &json!({ "error": body }));
+    pub fn refusal(error: &ApiError, dialect: Dialect, request_id: &str) -> Self {
+        let body = match dialect {
+            Dialect::Panel => panel_refusal(error),
+            Dialect::V1 => v1_refusal(error),
+            Dialect::Processor | Dialect::Ledger => own_refusal(error, request_id),
+        };
+        let mut answer = Self::json(error.status, &body);
+        answer = answer.with("daybook-error", error.code.to_owned());
         if let Some(seconds) = error.retry_after {
             answer = answer.with("retry-after", seconds.to_string());
         }
@@ -98,4 +98,34 @@ impl Answer {
             .body(self.body)
             .unwrap_or_default()
     }
+}
+
+/// The ledger's own refusals, and the processor dialect's, whose page prints none.
+fn own_refusal(error: &ApiError, request_id: &str) -> Value {
+    let mut body = json!({
+        "code": error.code, "message": error.message, "request_id": request_id,
+    });
+    for (name, value) in &error.more {
+        body[name] = value.clone();
+    }
+    json!({ "error": body })
+}
+
+/// The panel knows a sentence; its own two special cases are what its code asks for by name.
+fn panel_refusal(error: &ApiError) -> Value {
+    match error.retry_after {
+        Some(seconds) if error.code == "rate_limited" => {
+            json!({ "error": "rate_limited", "retryAfter": seconds })
+        }
+        Some(_) | None => json!({ "error": error.message }),
+    }
+}
+
+/// v1 has its codes in capitals, and what one can go on from beside them.
+fn v1_refusal(error: &ApiError) -> Value {
+    let mut body = json!({ "code": error.code.to_ascii_uppercase(), "message": error.message });
+    for (name, value) in &error.more {
+        body[name] = value.clone();
+    }
+    json!({ "error": body })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use daybook_projections::{
     self as projections,
     keys::{KeyRow, Keys},
-    query,
+    query::Reach,
 };
 
 use super::{
@@ -53,13 +53,13 @@ fn presented(call: &Call) -> Option<&str> {
 /// its row may be gone with a crash of the database: before it is refused, the rows must reach as
 /// far as the log.
 async fn find(app: &Arc<App>, hash: &str) -> Result<Option<KeyRow>, ApiError> {
-    if let Some(row) = query::find::<Keys>(app.pool(), "hash", hash).await? {
+    if let Some(row) = app.rows(Reach::Ledger).find::<Keys>("hash", hash).await? {
         return Ok(Some(row));
     }
     let position = projections::log_position(app.pool()).await?;
     app.reaches(position).await;
     let stored = projections::stored_position::<Keys>(app.pool()).await?;
-    let row = query::find::<Keys>(app.pool(), "hash", hash).await?;
+    let row = app.rows(Reach::Ledger).find::<Keys>("hash", hash).await?;
     if row.is_none() && stored < position {
         let text = "the keys are not up to date yet";
         return Err(ApiError::new("position_not_reached", text));

@@ -9,6 +9,7 @@ use daybook_events::{
     ids::{AccountId, KeyId},
     store::{IdempotencyKey, Request},
 };
+use daybook_projections::query::Reach;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -142,6 +143,14 @@ impl Call {
                 Err(ApiError::new("account_header_refused", text))
             }
         }
+    }
+
+    /// Whose rows the call may see: those of [`Call::account_if_any`], else the whole ledger's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn reach(&self) -> Result<Reach, ApiError> {
+        self.account_if_any().map(Reach::of)
     }
 
     /// The origin of what this call appends.

@@ -12,6 +12,40 @@ use warp::http::StatusCode;
 use super::{json::JsonError, server::BodyError};
 use crate::processors::ProcessorError;
 
+/// Whose words an address speaks: it decides how a refusal is dressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// A game-server panel's.
+    Panel,
+    /// A payment processor's wrapper, under `/api/billing`.
+    Processor,
+    /// `/api/v1`.
+    V1,
+    /// The ledger's own.
+    Ledger,
+}
+
+impl Dialect {
+    /// The dialect of a path that may lead nowhere.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        const PANEL: [&str; 4] = ["/api/plans", "/api/orders", "/api/payments", "/api/admin"];
+        let below = |base: &&str| {
+            path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match () {
+            () if PANEL.iter().any(|base| below(&base)) => Self::Panel,
+            () if PANEL_BILLING.contains(&path) => Self::Panel,
+            () if below(&"/api/v1") => Self::V1,
+            () if below(&"/api/billing") => Self::Processor,
+            () => Self::Ledger,
+        }
+    }
+}
+
+/// The two addresses of the panel's that lie under `/api/billing`.
+const PANEL_BILLING: [&str; 2] = ["/api/billing/subscribe", "/api/billing/invoices"];
+
 /// A refusal: a status, a stable code, and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
@@ -37,6 +71,7 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("not_found", StatusCode::NOT_FOUND),
     ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
     ("invalid_request", StatusCode::BAD_REQUEST),
+    ("query_field_unknown", StatusCode::BAD_REQUEST),
     ("account_header_required", StatusCode::BAD_REQUEST),
     ("account_header_refused", StatusCode::FORBIDDEN),
     ("billing_cycle_invalid", StatusCode::UNPROCESSABLE_ENTITY),

@@ -11,7 +11,7 @@ use daybook_projections::{
     accounts::Accounts,
     as_of,
     projection::Projection,
-    query::{self, Page},
+    query::{Page, Reach},
     subscriptions::{SubscriptionRow, Subscriptions},
 };
 use serde_json::json;
@@ -23,11 +23,7 @@ use crate::app::App;
 ///
 /// # Errors
 /// A `min_position` that is no number, or that is not reached in time.
-pub(super) async fn shown(
-    app: &Arc<App>,
-    call: &Call,
-    account: Option<AccountId>,
-) -> Result<i64, ApiError> {
+pub(super) async fn shown(app: &Arc<App>, call: &Call, reach: Reach) -> Result<i64, ApiError> {
     if let Some(text) = call.query.get("min_position") {
         let wanted = text.parse().map_err(|_| {
             ApiError::new("invalid_request", "`min_position` is a position of the log")
@@ -37,7 +33,7 @@ pub(super) async fn shown(
             return Err(ApiError::new("position_not_reached", text));
         }
     }
-    Ok(app.settled(account).await)
+    Ok(app.settled(reach).await)
 }
 
 /// The account in the path, if the key reaches it: a foreign one looks like a missing one.
@@ -61,7 +57,7 @@ pub(super) async fn of_account<P: Projection>(
     call: &Call,
 ) -> Result<Answer, ApiError> {
     let account = reached(call)?;
-    rows::<P>(app, call, Some(account)).await
+    rows::<P>(app, call, Reach::Account(account)).await
 }
 
 /// A page of rows, of one account or of all.
@@ -71,18 +67,18 @@ pub(super) async fn of_account<P: Projection>(
 pub(super) async fn rows<P: Projection>(
     app: &Arc<App>,
     call: &Call,
-    account: Option<AccountId>,
+    reach: Reach,
 ) -> Result<Answer, ApiError> {
-    let position = shown(app, call, account).await?;
+    let position = shown(app, call, reach).await?;
     let (limit, after) = call.page()?;
-    let account = account.map(|account| account.to_string());
-    if let Some(account) = &account
-        && query::get::<Accounts>(app.pool(), account).await?.is_none()
+    let reached = app.rows(reach);
+    if let Reach::Account(account) = reach
+        && reached.get::<Accounts>(&account.to_string()).await?.is_none()
     {
         return Err(ApiError::not_found());
     }
-    let page = Page { account: account.as_deref(), after: after.as_deref(), limit };
-    let (rows, next) = query::list_with_next::<P>(app.pool(), &page).await?;
+    let page = Page { after: after.as_deref(), limit };
+    let (rows, next) = reached.page::<P>(&page).await?;
     Ok(Answer::ok(&json!({ "data": rows, "next": next })).at(position))
 }
 
@@ -94,10 +90,8 @@ pub(super) async fn newest_subscription(
     app: &App,
     account: AccountId,
 ) -> Result<Option<SubscriptionRow>, ApiError> {
-    let page = Page { account: Some(&account.to_string()), after: None, limit: 200 };
-    let mut rows = query::list::<Subscriptions>(app.pool(), &page).await?;
     // Ids are ordered by the instant at which they came about.
-    Ok(rows.pop())
+    Ok(app.rows(Reach::Account(account)).newest::<Subscriptions>().await?)
 }
 
 /// A subscription as of a position, not as of now: a retry gets the same answer whatever came

@@ -1,14 +1,21 @@
-//! The route table: every address, who may call it, and what handles it. The router, the
-//! documentation and the tests read this one table.
+//! The route table: every address, who may call it, what it takes and gives, and what handles it.
+//! The router, the OpenAPI document and the tests read this one table.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin};
+use serde_json::Value;
 use warp::http::Method;
 
 use super::{
-    accounts, adjustments, answer::Answer, call::Call, checkout, clock, coupons, error::ApiError,
-    exports, health, plan_change, plans, reapply, refunds, rules, sandbox, subscription, usage,
+    answer::Answer,
+    call::Call,
+    contract::{
+        Asks, Body, Content, Csv, Gives, Html, Json, Takes,
+        params::{EXPORT, FORCE, PAGE, READ},
+    },
+    error::{ApiError, Dialect},
+    health, ledger, panel, processor, sandbox,
 };
 use crate::app::App;
 
@@ -20,7 +27,7 @@ pub type Answering = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Sen
 pub enum Access {
     /// Anybody.
     Public,
-    /// Keys of these roles.
+    /// Keys and sessions of these roles.
     Roles(&'static [Role]),
 }
 
@@ -30,12 +37,22 @@ pub struct Route {
     pub verb: &'static str,
     /// The path; `{…}` stands for one part.
     pub path: &'static str,
+    /// Whose words it speaks.
+    pub dialect: Dialect,
     /// Who may call it.
     pub access: Access,
+    /// The fields of its query; any other is refused.
+    pub asks: Asks,
+    /// The body that it takes, where it takes one.
+    pub takes: Option<Takes>,
+    /// What it gives when all goes well.
+    pub gives: Gives,
     /// What handles it.
     pub handler: fn(Arc<App>, Call) -> Answering,
     /// What it does, in a line.
     pub summary: &'static str,
+    /// The handler's name, unique over all routes: the operation's id.
+    pub operation: &'static str,
 }
 
 impl Route {
@@ -44,12 +61,16 @@ impl Route {
     pub fn method(&self) -> Method {
         match self.verb {
             "POST" => Method::POST,
+            "PUT" => Method::PUT,
             "PATCH" => Method::PATCH,
+            "DELETE" => Method::DELETE,
             _get => Method::GET,
         }
     }
 }
 
+/// Anybody.
+const PUBLIC: Access = Access::Public;
 /// Everybody who belongs to an account, and those who run or read the ledger.
 const ANYONE: Access = Access::Roles(&[SuperAdmin, Owner, Admin, Member, Auditor, Finance]);
 /// Those who manage an account's billing; the super admin may act for any account.
@@ -61,81 +82,144 @@ const READERS: Access = Access::Roles(&[SuperAdmin, Auditor, Finance]);
 /// The one who runs the ledger.
 const SUPER: Access = Access::Roles(&[SuperAdmin]);
 
+/// One row a route: `VERB "path" ACCESS, module::handler(body it takes)[fields it asks], "summary"
+/// => status content`.
 macro_rules! routes {
-    ($($verb:ident $path:literal $access:expr, $module:ident :: $handler:ident, $summary:literal;)*) => {
+    ($($dialect:ident {$(
+        $verb:ident $path:literal $access:expr,
+        $($module:ident)::+ $(($body:ty))? $([$($asks:expr),*])?,
+        $summary:literal => $status:literal $content:ty;
+    )*})*) => {
         /// Every address there is.
-        pub const ROUTES: &[Route] = &[$(Route {
+        pub const ROUTES: &[Route] = &[$($(Route {
             verb: stringify!($verb),
             path: $path,
+            dialect: Dialect::$dialect,
             access: $access,
-            handler: |app, call| Box::pin($module::$handler(app, call)),
+            asks: &[$($($asks),*)?],
+            takes: routes!(@takes $($body)?),
+            gives: Gives { status: $status, content: <$content as Content>::TYPE, shape: <$content as Content>::shape },
+            handler: |app, call| Box::pin($($module)::+(app, call)),
             summary: $summary,
-        },)*];
+            operation: stringify!($($module)::+),
+        },)*)*];
+    };
+    (@takes) => { None };
+    (@takes $body:ty) => {
+        Some(Takes { required: <$body as Body>::REQUIRED, content: <$body as Body>::TYPE, shape: <$body as Body>::shape })
     };
 }
 
+#[rustfmt::skip]
 routes! {
-    GET "/healthz" Access::Public, health::healthz, "Whether the process runs";
-    GET "/readyz" Access::Public, health::readyz, "Whether it can do its work, and how safe the log is";
-
-    GET "/api/plans" Access::Public, plans::list, "Plans on offer";
-    GET "/api/plans/{id}" Access::Public, plans::get, "One plan, by number, slug or id";
-
-    POST "/api/admin/plans/{id}/reapply-limits" SUPER, reapply::ask, "Move a plan's subscribers to its current limits";
-    GET "/api/ledger/reapplications/{id}" READERS, reapply::get, "How far a reapplication has come";
-
-    GET "/api/ledger/clock" READERS, clock::get, "What time it is for the ledger";
-    POST "/api/ledger/clock" SUPER, clock::advance, "Move a sandbox ledger's clock forward";
-
-    GET "/api/accounts" READERS, accounts::list, "Accounts, page by page";
-    POST "/api/accounts" SUPER, accounts::open, "Open an account";
-    GET "/api/accounts/{id}" ANYONE, accounts::get, "One account";
-    GET "/api/accounts/{id}/subscriptions" ANYONE, accounts::subscriptions, "An account's subscriptions";
-    GET "/api/accounts/{id}/orders" ANYONE, accounts::orders, "An account's orders";
-    GET "/api/accounts/{id}/invoices" MONEY, accounts::invoices, "An account's invoices";
-    GET "/api/accounts/{id}/payments" MONEY, accounts::payments, "An account's payments";
-    GET "/api/accounts/{id}/refunds" MONEY, accounts::refunds, "An account's refunds";
-
-    GET "/api/accounts/{id}/usage" ANYONE, usage::get, "What is used of the plan's limits";
-    POST "/api/accounts/{id}/usage" SUPER, usage::report, "Report what is used of a limit";
-    POST "/api/accounts/{id}/usage/reservations" SUPER, usage::reserve, "Set room aside under a limit";
-    POST "/api/accounts/{id}/usage/reservations/{reservation}/release" SUPER, usage::release, "Give room back that was set aside";
-
-    POST "/api/accounts/{id}/credit" SUPER, adjustments::credit, "Give the account credit";
-    POST "/api/accounts/{id}/invoices/{invoice}/write-off" SUPER, adjustments::write_off, "Give up what is due on an invoice";
-    POST "/api/accounts/{id}/invoices/{invoice}/credit-note" SUPER, adjustments::credit_note, "Take an invoice back, or part of it";
-    POST "/api/accounts/{id}/adjustments/{adjustment}/undo" SUPER, adjustments::undo, "Undo a wrong adjustment";
-    POST "/api/accounts/{id}/orders/{order}/cancel" MANAGERS, adjustments::cancel_order, "Cancel an order that nobody has paid";
-    POST "/api/accounts/{id}/release" SUPER, adjustments::release, "Bill a parked account again";
-
-    GET "/api/billing/subscription/me" ANYONE, subscription::me, "The caller's subscription";
-    GET "/api/billing/subscription" READERS, subscription::list, "Subscriptions, page by page";
-    GET "/api/billing/subscription/{id}" READERS, subscription::get, "One subscription";
-    PATCH "/api/billing/subscription/{id}" SUPER, subscription::patch, "Change a subscription";
-    POST "/api/billing/checkout" MANAGERS, checkout::checkout, "Order a plan and start its checkout";
-    POST "/api/billing/checkout/confirm" MANAGERS, checkout::confirm, "Confirm the payment of a checkout";
-    POST "/api/billing/plan-change" MANAGERS, plan_change::plan_change, "Switch to another plan, prorated";
-    POST "/api/billing/plan-change/preview" MANAGERS, plan_change::preview, "What switching would cost now";
-    POST "/api/billing/cancel" MANAGERS, subscription::cancel, "Cancel, at period end by default";
-    POST "/api/billing/resume" MANAGERS, subscription::resume, "Take a cancellation back";
-    POST "/api/billing/invoices/{id}/checkout" MANAGERS, checkout::pay_invoice, "Start the checkout of an open invoice";
-    GET "/api/billing/payments/export" MONEY, exports::payments, "Payments as CSV";
-
-    GET "/api/coupons" READERS, coupons::list, "Coupons, page by page";
-    POST "/api/coupons" SUPER, coupons::offer, "Put a coupon on offer";
-    GET "/api/coupons/{code}" READERS, coupons::get, "One coupon";
-    POST "/api/coupons/{code}/withdraw" SUPER, coupons::withdraw, "Take a coupon off offer";
-
-    POST "/api/refunds" MANAGERS, refunds::request, "Ask for a refund by the policy";
-    GET "/api/refunds/{id}" MONEY, refunds::get, "One refund";
-
-    GET "/api/ledger/policy" READERS, rules::policy, "The billing policy in force";
-    POST "/api/ledger/policy" SUPER, rules::adopt_policy, "Adopt another billing policy";
-    GET "/api/ledger/tax-rules" READERS, rules::tax_rules, "The tax rules in force";
-    POST "/api/ledger/tax-rules" SUPER, rules::adopt_tax_rules, "Adopt tax rules";
-    GET "/api/ledger/seller" READERS, rules::seller, "The seller, as later documents name it";
-    POST "/api/ledger/seller" SUPER, rules::revise_seller, "Change the seller's particulars on later documents";
-
-    GET "/sandbox/checkout/{id}" Access::Public, sandbox::page, "The sandbox's checkout page";
-    POST "/sandbox/checkout/{id}/pay" Access::Public, sandbox::pay, "Pay in the sandbox";
+    Panel {
+        GET "/api/plans" PUBLIC, panel::plans::list,
+            "Plans on offer" => 200 Json<Value>;
+        GET "/api/plans/{id}" PUBLIC, panel::plans::get,
+            "One plan, by number, slug or id" => 200 Json<Value>;
+        POST "/api/admin/plans/{id}/reapply-limits" SUPER, panel::reapply::ask(Value)[FORCE],
+            "Move a plan's subscribers to its current limits" => 200 Json<Value>;
+        GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
+            "How far a reapplication has come" => 200 Json<Value>;
+    }
+    Processor {
+        GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ],
+            "The caller's subscription" => 200 Json<Value>;
+        GET "/api/billing/subscription" READERS, processor::subscription::list[PAGE, READ],
+            "Subscriptions, page by page" => 200 Json<Value>;
+        GET "/api/billing/subscription/{id}" READERS, processor::subscription::get[READ],
+            "One subscription" => 200 Json<Value>;
+        PATCH "/api/billing/subscription/{id}" SUPER, processor::subscription::patch(Value),
+            "Change a subscription" => 200 Json<Value>;
+        POST "/api/billing/checkout" MANAGERS, processor::checkout::checkout(Value),
+            "Order a plan and start its checkout" => 200 Json<Value>;
+        POST "/api/billing/checkout/confirm" MANAGERS, processor::checkout::confirm(Value),
+            "Confirm the payment of a checkout" => 200 Json<Value>;
+        POST "/api/billing/plan-change" MANAGERS, processor::plan_change::plan_change(Value),
+            "Switch to another plan, prorated" => 200 Json<Value>;
+        POST "/api/billing/plan-change/preview" MANAGERS, processor::plan_change::preview(Value),
+            "What switching would cost now" => 200 Json<Value>;
+        POST "/api/billing/cancel" MANAGERS, processor::subscription::cancel(Value),
+            "Cancel, at period end by default" => 200 Json<Value>;
+        POST "/api/billing/resume" MANAGERS, processor::subscription::resume(Value),
+            "Take a cancellation back" => 200 Json<Value>;
+        POST "/api/billing/invoices/{id}/checkout" MANAGERS, processor::checkout::pay_invoice(Value),
+            "Start the checkout of an open invoice" => 200 Json<Value>;
+        GET "/api/billing/payments/export" MONEY, processor::exports::payments[READ, EXPORT],
+            "Payments as CSV" => 200 Csv;
+    }
+    Ledger {
+        GET "/healthz" PUBLIC, health::healthz,
+            "Whether the process runs" => 200 Json<Value>;
+        GET "/readyz" PUBLIC, health::readyz,
+            "Whether it can do its work, and how safe the log is" => 200 Json<Value>;
+        GET "/api/ledger/clock" READERS, ledger::clock::get,
+            "What time it is for the ledger" => 200 Json<Value>;
+        POST "/api/ledger/clock" SUPER, ledger::clock::advance(Value),
+            "Move a sandbox ledger's clock forward" => 200 Json<Value>;
+        GET "/api/accounts" READERS, ledger::accounts::list[PAGE, READ],
+            "Accounts, page by page" => 200 Json<Value>;
+        POST "/api/accounts" SUPER, ledger::accounts::open(Value),
+            "Open an account" => 201 Json<Value>;
+        GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ],
+            "One account" => 200 Json<Value>;
+        GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ],
+            "An account's subscriptions" => 200 Json<Value>;
+        GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ],
+            "An account's orders" => 200 Json<Value>;
+        GET "/api/accounts/{id}/invoices" MONEY, ledger::accounts::invoices[PAGE, READ],
+            "An account's invoices" => 200 Json<Value>;
+        GET "/api/accounts/{id}/payments" MONEY, ledger::accounts::payments[PAGE, READ],
+            "An account's payments" => 200 Json<Value>;
+        GET "/api/accounts/{id}/refunds" MONEY, ledger::accounts::refunds[PAGE, READ],
+            "An account's refunds" => 200 Json<Value>;
+        GET "/api/accounts/{id}/usage" ANYONE, ledger::usage::get[READ],
+            "What is used of the plan's limits" => 200 Json<Value>;
+        POST "/api/accounts/{id}/usage" SUPER, ledger::usage::report(Value),
+            "Report what is used of a limit" => 200 Json<Value>;
+        POST "/api/accounts/{id}/usage/reservations" SUPER, ledger::usage::reserve(Value),
+            "Set room aside under a limit" => 201 Json<Value>;
+        POST "/api/accounts/{id}/usage/reservations/{reservation}/release" SUPER, ledger::usage::release(Value),
+            "Give room back that was set aside" => 200 Json<Value>;
+        POST "/api/accounts/{id}/credit" SUPER, ledger::adjustments::credit(Value),
+            "Give the account credit" => 200 Json<Value>;
+        POST "/api/accounts/{id}/invoices/{invoice}/write-off" SUPER, ledger::adjustments::write_off(Value),
+            "Give up what is due on an invoice" => 200 Json<Value>;
+        POST "/api/accounts/{id}/invoices/{invoice}/credit-note" SUPER, ledger::adjustments::credit_note(Value),
+            "Take an invoice back, or part of it" => 200 Json<Value>;
+        POST "/api/accounts/{id}/adjustments/{adjustment}/undo" SUPER, ledger::adjustments::undo(Value),
+            "Undo a wrong adjustment" => 200 Json<Value>;
+        POST "/api/accounts/{id}/orders/{order}/cancel" MANAGERS, ledger::adjustments::cancel_order(Value),
+            "Cancel an order that nobody has paid" => 200 Json<Value>;
+        POST "/api/accounts/{id}/release" SUPER, ledger::adjustments::release(Value),
+            "Bill a parked account again" => 200 Json<Value>;
+        GET "/api/coupons" READERS, ledger::coupons::list[PAGE, READ],
+            "Coupons, page by page" => 200 Json<Value>;
+        POST "/api/coupons" SUPER, ledger::coupons::offer(Value),
+            "Put a coupon on offer" => 201 Json<Value>;
+        GET "/api/coupons/{code}" READERS, ledger::coupons::get[READ],
+            "One coupon" => 200 Json<Value>;
+        POST "/api/coupons/{code}/withdraw" SUPER, ledger::coupons::withdraw(Value),
+            "Take a coupon off offer" => 200 Json<Value>;
+        POST "/api/refunds" MANAGERS, ledger::refunds::request(Value),
+            "Ask for a refund by the policy" => 201 Json<Value>;
+        GET "/api/refunds/{id}" MONEY, ledger::refunds::get[READ],
+            "One refund" => 200 Json<Value>;
+        GET "/api/ledger/policy" READERS, ledger::rules::policy,
+            "The billing policy in force" => 200 Json<Value>;
+        POST "/api/ledger/policy" SUPER, ledger::rules::adopt_policy(Value),
+            "Adopt another billing policy" => 200 Json<Value>;
+        GET "/api/ledger/tax-rules" READERS, ledger::rules::tax_rules,
+            "The tax rules in force" => 200 Json<Value>;
+        POST "/api/ledger/tax-rules" SUPER, ledger::rules::adopt_tax_rules(Value),
+            "Adopt tax rules" => 200 Json<Value>;
+        GET "/api/ledger/seller" READERS, ledger::rules::seller,
+            "The seller, as later documents name it" => 200 Json<Value>;
+        POST "/api/ledger/seller" SUPER, ledger::rules::revise_seller(Value),
+            "Change the seller's particulars on later documents" => 200 Json<Value>;
+        GET "/sandbox/checkout/{id}" PUBLIC, sandbox::page,
+            "The sandbox's checkout page" => 200 Html;
+        POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Value),
+            "Pay in the sandbox" => 200 Json<Value>;
+    }
 }

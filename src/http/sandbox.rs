@@ -9,7 +9,7 @@ use std::sync::Arc;
 use daybook_events::Rejection;
 use daybook_projections::{
     orders::{OrderRow, OrderStatus, Orders},
-    query,
+    query::Reach,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -141,8 +141,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 
 /// The order whose checkout the address names.
 async fn order(app: &Arc<App>, call: &Call) -> Result<OrderRow, ApiError> {
-    app.settled(None).await;
-    let row = query::find::<Orders>(app.pool(), "processor_order_id", call.capture(0)).await?;
+    app.settled(Reach::Ledger).await;
+    let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
     let of_sandbox = |row: &OrderRow| row.processor.as_deref() == Some("sandbox");
     row.filter(of_sandbox).ok_or_else(ApiError::not_found)
 }

@@ -10,7 +10,7 @@ use daybook_events::{
     store::{Receipt, Request, SubmitError},
 };
 use daybook_projections::{
-    query::{self, Between},
+    query::{Between, Reach},
     schedules::{ScheduleRow, Schedules},
 };
 use futures_util::{StreamExt, stream};
@@ -103,15 +103,10 @@ pub(super) async fn due(
     if !app.reaches(position).await {
         return Err(SchedulerError::Behind(position));
     }
-    let range = Between {
-        account: None,
-        column: "due_at",
-        from: None,
-        to: Some(at.plus_micros(1).to_string()),
-        limit,
-    };
+    let range =
+        Between { column: "due_at", from: None, to: Some(at.plus_micros(1).to_string()), limit };
     // A row that waits for nothing has no `due_at`, and so is in no range.
-    Ok(query::between::<Schedules>(app.pool(), &range).await?)
+    Ok(app.rows(Reach::Ledger).between::<Schedules>(&range).await?)
 }
 
 /// Asks for accounts in their order, several abreast; the appender takes them as they come.

@@ -16,7 +16,7 @@ use daybook_events::{
 };
 use daybook_projections::{
     plans::PlanReapplication as Asked,
-    query,
+    query::Reach,
     subscriptions::{SubscriptionRow, Subscriptions},
 };
 use futures_util::{StreamExt, stream};
@@ -181,9 +181,10 @@ async fn next(app: &Arc<App>) -> Result<Option<Job>, SchedulerError> {
 async fn work_on(app: &Arc<App>, mut job: Job) -> Result<(), SchedulerError> {
     loop {
         let plan = job.spec.plan_id.to_string();
-        let rows =
-            query::matching::<Subscriptions>(app.pool(), "live_plan", &plan, &job.cursor, PAGE)
-                .await?;
+        let rows = app
+            .rows(Reach::Ledger)
+            .matching::<Subscriptions>("live_plan", &plan, &job.cursor, PAGE)
+            .await?;
         let Some(last) = rows.last() else {
             // By the ledger's clock, like its events; whoever is gone meanwhile was left as it was.
             sqlx::query(

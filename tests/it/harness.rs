@@ -165,8 +165,8 @@ impl Answered {
 
     /// The code of a refusal; empty where it is none.
     pub(crate) fn code(&self) -> String {
-        let body: Value = serde_json::from_str(&self.text).unwrap_or_default();
-        body["error"]["code"].as_str().unwrap_or_default().to_owned()
+        let code = self.headers.get("daybook-error").map(|code| code.to_str().unwrap());
+        code.unwrap_or_default().to_owned()
     }
 
     pub(crate) fn position(&self) -> i64 {

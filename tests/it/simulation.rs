@@ -22,7 +22,7 @@ use daybook_projections::{
     self as projections,
     accounts::Accounts,
     invoices::Invoices,
-    query::{self, Page},
+    query::{Page, Reads},
     rebuild, verify,
 };
 use serde_json::Value;
@@ -113,12 +113,13 @@ fn reckoned(sums: &BTreeMap<Currency, Sums>) -> BTreeMap<Currency, (i128, i128)>
 
 /// The same, as the rows show it to readers.
 async fn projected(pool: &PgPool) -> BTreeMap<Currency, (i128, i128)> {
-    let page = Page { account: None, after: None, limit: i64::MAX };
+    let (reads, page) = (Reads::new(pool.clone()), Page { after: None, limit: i64::MAX });
+    let rows = reads.all();
     let mut all = BTreeMap::<Currency, (i128, i128)>::new();
-    for row in query::list::<Invoices>(pool, &page).await.unwrap() {
+    for row in rows.list::<Invoices>(&page).await.unwrap() {
         all.entry(row.due.currency()).or_default().0 += row.due.minor();
     }
-    for row in query::list::<Accounts>(pool, &page).await.unwrap() {
+    for row in rows.list::<Accounts>(&page).await.unwrap() {
         all.entry(row.currency).or_default().1 += row.credit.minor();
     }
     all

@@ -1,5 +1,6 @@
 //! Events of the `access` stream: who may do what.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, events};
@@ -17,7 +18,9 @@ events! {
 }
 
 /// What a key may do; the routes' table says which role may call which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Runs the ledger: every account, every command.
@@ -66,7 +69,7 @@ impl Role {
 }
 
 /// A key was made; the key itself was shown once and is not here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyIssued {
     /// The key's id.
@@ -86,7 +89,7 @@ pub struct KeyIssued {
 }
 
 /// A key stopped working at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRevoked {
     /// Which key.

@@ -1,6 +1,7 @@
 //! Events of the `book` stream: the ledger's own facts.
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, events};
@@ -18,7 +19,7 @@ events! {
 }
 
 /// Whether real money moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BookKind {
     /// Real customers, real money.
@@ -28,7 +29,7 @@ pub enum BookKind {
 }
 
 /// The first event of every ledger: what it is and whose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookOpened {
     /// Live or sandbox, for ever.
@@ -36,13 +37,14 @@ pub struct BookOpened {
     /// Who sells; printed on every document.
     pub seller: Party,
     /// The seller's zone: document series and posting days are reckoned in it.
+    #[schemars(with = "String")]
     pub time_zone: Tz,
     /// The month in which the seller's financial year begins, 1–12.
     pub financial_year_start_month: u32,
 }
 
 /// Later documents name other particulars of the seller.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SellerRevised {
     /// The new particulars, whole.
@@ -50,7 +52,7 @@ pub struct SellerRevised {
 }
 
 /// Billing follows another policy from now on; what was decided under an earlier one stays.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyAdopted {
     /// 2 for the first that is adopted; 1 is the one that a new ledger has.
@@ -60,7 +62,7 @@ pub struct PolicyAdopted {
 }
 
 /// Later documents are taxed by other rules.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaxRulesAdopted {
     /// 1 for the first; a ledger without rules taxes nothing.
@@ -70,7 +72,7 @@ pub struct TaxRulesAdopted {
 }
 
 /// A sandbox ledger's clock stands at another instant from now on, until it is advanced again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockAdvanced {
     /// Where it stands now.

@@ -1,5 +1,6 @@
 //! Events of a coupon's stream.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, events};
@@ -19,7 +20,7 @@ events! {
 }
 
 /// A coupon came on offer; its terms never change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponOffered {
     /// The code that customers type.
@@ -29,7 +30,7 @@ pub struct CouponOffered {
 }
 
 /// One redemption of a coupon is held by an order, for good once that is paid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponRedeemed {
     /// Which coupon.
@@ -41,7 +42,7 @@ pub struct CouponRedeemed {
 }
 
 /// The order will not be fulfilled: its redemption is free again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponReleased {
     /// Which coupon.
@@ -53,7 +54,7 @@ pub struct CouponReleased {
 }
 
 /// A coupon is no longer on offer; discounts already held go on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CouponWithdrawn {
     /// Which coupon.

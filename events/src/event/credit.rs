@@ -1,5 +1,6 @@
 //! Events about account credit, and about undoing adjustments.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, events};
@@ -18,7 +19,7 @@ events! {
 }
 
 /// Where account credit comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum CreditSource {
     /// A credit note on something paid.
@@ -41,7 +42,7 @@ pub enum CreditSource {
 }
 
 /// The account has (more) credit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreditGranted {
     /// How much more.
@@ -51,7 +52,7 @@ pub struct CreditGranted {
 }
 
 /// Account credit was used for an invoice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreditApplied {
     /// Which invoice.
@@ -61,7 +62,7 @@ pub struct CreditApplied {
 }
 
 /// What an adjustment had done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Adjusted {
     /// It had granted credit, which is taken back.
@@ -74,7 +75,7 @@ pub enum Adjusted {
 }
 
 /// A wrong adjustment is compensated; both stay in the log, linked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdjustmentUndone {
     /// The adjustment.

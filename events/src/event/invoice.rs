@@ -1,5 +1,6 @@
 //! Events about invoices and credit notes: what was billed, and taken back.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, events};
@@ -26,7 +27,7 @@ events! {
 }
 
 /// One line of an invoice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceLine {
     /// What it says to the customer.
@@ -55,7 +56,7 @@ pub struct InvoiceLine {
 }
 
 /// A demand for money; its number is assigned with the event, without gaps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceIssued {
     /// The invoice's id.
@@ -79,7 +80,7 @@ pub struct InvoiceIssued {
 }
 
 /// Nothing more is due on an invoice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvoicePaid {
     /// Which invoice.
@@ -93,7 +94,7 @@ pub struct InvoicePaid {
 }
 
 /// What is due on an invoice is given up; the invoice stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceWrittenOff {
     /// The adjustment's id, by which it can be undone.
@@ -109,7 +110,7 @@ pub struct InvoiceWrittenOff {
 }
 
 /// Why (part of) an invoice was taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CreditReason {
     /// Another plan took over inside the period.
@@ -123,7 +124,7 @@ pub enum CreditReason {
 }
 
 /// What a credit note takes from one line of its invoice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreditLine {
     /// Which line of the invoice, from 0.
@@ -147,7 +148,7 @@ pub struct CreditLine {
 /// (Part of) an invoice was taken back; its number is assigned with the event.
 ///
 /// `totals.total = reduces_due + to_credit + to_refund`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreditNoteIssued {
     /// The credit note's id.

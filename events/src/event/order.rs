@@ -1,5 +1,6 @@
 //! Events about orders: what somebody asked to pay, and how far that has come.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, HeldPlan, events};
@@ -25,7 +26,7 @@ events! {
 
 /// What a period of an ordered plan costs: decided when the order is placed, and billed so when it
 /// is paid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quote {
     /// The coupon's discount, its first period not used yet.
@@ -39,7 +40,7 @@ pub struct Quote {
 }
 
 /// What an order, once paid, brings about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(clippy::large_enum_variant, reason = "events live behind an Arc, one each")]
 pub enum OrderPurpose {
@@ -60,7 +61,7 @@ pub enum OrderPurpose {
 }
 
 /// Somebody asked to pay: for a new subscription, for an open invoice, or for a plan change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderPlaced {
     /// The order's id; its number is assigned with the event.
@@ -76,7 +77,7 @@ pub struct OrderPlaced {
 }
 
 /// Why an order will not be fulfilled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderCancelReason {
     /// The invoice it was to pay is due for another amount, or for none.
@@ -88,7 +89,7 @@ pub enum OrderCancelReason {
 }
 
 /// An order will not be fulfilled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderCancelled {
     /// Which order.
@@ -98,7 +99,7 @@ pub struct OrderCancelled {
 }
 
 /// Nobody paid an order in time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderExpired {
     /// Which order.
@@ -106,7 +107,7 @@ pub struct OrderExpired {
 }
 
 /// A processor is ready to take the payment of an order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckoutStarted {
     /// Which order.

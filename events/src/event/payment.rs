@@ -1,5 +1,6 @@
 //! Events about money that came and went.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, events};
@@ -20,7 +21,7 @@ events! {
 }
 
 /// The processor took the money.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentCaptured {
     /// The payment's id.
@@ -40,7 +41,7 @@ pub struct PaymentCaptured {
 }
 
 /// Money is reserved to go back; the processor is asked next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundRequested {
     /// The refund's id; also the processor's idempotency key.
@@ -62,7 +63,7 @@ pub struct RefundRequested {
 }
 
 /// The processor sent the money back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundProcessed {
     /// Which refund.
@@ -76,7 +77,7 @@ pub struct RefundProcessed {
 }
 
 /// The processor did not send the money; it stays payable to the customer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundFailed {
     /// Which refund.

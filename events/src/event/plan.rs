@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, events};
@@ -25,7 +26,7 @@ events! {
 pub type Limits = BTreeMap<String, Option<u64>>;
 
 /// One price of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// For how long it pays.
@@ -35,7 +36,7 @@ pub struct Price {
 }
 
 /// Everything that a revision of a plan says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanTerms {
     /// The name shown to customers.
@@ -69,7 +70,7 @@ impl PlanTerms {
 }
 
 /// A plan came on offer; its number is assigned with the event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanPublished {
     /// The plan's id.
@@ -81,7 +82,7 @@ pub struct PlanPublished {
 }
 
 /// A plan has new terms for those who order from now on; existing subscriptions keep theirs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRevised {
     /// Which plan.
@@ -93,7 +94,7 @@ pub struct PlanRevised {
 }
 
 /// A plan is no longer on offer; existing subscriptions keep it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRetired {
     /// Which plan.
@@ -101,7 +102,7 @@ pub struct PlanRetired {
 }
 
 /// The plan's current limits are to reach its subscribers, one by one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanLimitsReapplied {
     /// The reapplication's id, which every subscriber's event names.

@@ -1,6 +1,7 @@
 //! Events about the account itself.
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, events};
@@ -17,7 +18,7 @@ events! {
 }
 
 /// A customer's account was opened; its currency and zone are fixed for ever.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountOpened {
     /// The account's id.
@@ -27,13 +28,14 @@ pub struct AccountOpened {
     /// Everything is billed in it.
     pub currency: Currency,
     /// Periods are reckoned on its calendar.
+    #[schemars(with = "String")]
     pub time_zone: Tz,
     /// Whom invoices are made out to.
     pub billing: Personal,
 }
 
 /// Later invoices are made out to other particulars; earlier ones keep theirs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BillingDetailsRevised {
     /// The new particulars, whole.
@@ -42,7 +44,7 @@ pub struct BillingDetailsRevised {
 
 /// Billing this account would have broken a safety bound or a rule: nothing is billed on it until
 /// somebody has looked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountParked {
     /// The code of the refusal that parked it, such as `too_many_invoice_lines`.
@@ -52,7 +54,7 @@ pub struct AccountParked {
 }
 
 /// Somebody looked: the account is billed again, and what fell due meanwhile is recorded next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountReleased {
     /// What was found, in the words of whoever released it.

@@ -1,5 +1,6 @@
 //! Events about the subscription: the right to a plan, period after period.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, Limits, events};
@@ -32,7 +33,7 @@ events! {
 }
 
 /// A plan as somebody holds it: revision, cycle, price and limits, unmoved by later revisions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldPlan {
     /// Which plan.
@@ -57,7 +58,7 @@ pub struct HeldPlan {
 }
 
 /// A subscription began with free days; its first period is billed when they are over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialStarted {
     /// The subscription's id.
@@ -73,7 +74,7 @@ pub struct TrialStarted {
 }
 
 /// A subscription began, or its trial is over: period 0 begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionActivated {
     /// The subscription's id.
@@ -91,7 +92,7 @@ pub struct SubscriptionActivated {
 }
 
 /// The subscription moved to another plan or cycle.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChanged {
     /// Which subscription.
@@ -113,7 +114,7 @@ pub struct PlanChanged {
 }
 
 /// The subscription will move to another plan or cycle when its period ends.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChangeScheduled {
     /// Which subscription.
@@ -127,7 +128,7 @@ pub struct PlanChangeScheduled {
 }
 
 /// A scheduled plan change will not happen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChangeWithdrawn {
     /// Which subscription.
@@ -135,7 +136,7 @@ pub struct PlanChangeWithdrawn {
 }
 
 /// The subscription will end with its period.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancellationScheduled {
     /// Which subscription.
@@ -145,7 +146,7 @@ pub struct CancellationScheduled {
 }
 
 /// A cancellation was taken back inside the same period.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionResumed {
     /// Which subscription.
@@ -153,7 +154,7 @@ pub struct SubscriptionResumed {
 }
 
 /// The next period began; once per subscription and period.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionRenewed {
     /// Which subscription.
@@ -167,7 +168,7 @@ pub struct SubscriptionRenewed {
 }
 
 /// An invoice was not paid in time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FellPastDue {
     /// Which subscription.
@@ -179,7 +180,7 @@ pub struct FellPastDue {
 }
 
 /// An invoice was not paid for so long that the service stops until it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSuspended {
     /// Which subscription.
@@ -191,7 +192,7 @@ pub struct SubscriptionSuspended {
 }
 
 /// Nothing is overdue any more: the service goes on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionRecovered {
     /// Which subscription.
@@ -199,7 +200,7 @@ pub struct SubscriptionRecovered {
 }
 
 /// Why a subscription is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// Cancelled, at once or with its period.
@@ -211,7 +212,7 @@ pub enum EndReason {
 }
 
 /// The subscription is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionEnded {
     /// Which subscription.
@@ -223,7 +224,7 @@ pub struct SubscriptionEnded {
 }
 
 /// The subscription's limits differ from its plan's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsCustomised {
     /// Which subscription.
@@ -233,7 +234,7 @@ pub struct LimitsCustomised {
 }
 
 /// The subscription's limits are those of its plan's current revision; its price is not touched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsReapplied {
     /// Which subscription.

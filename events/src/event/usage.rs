@@ -1,5 +1,6 @@
 //! Events about usage: what the panel counts against the plan's limits.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountEvent, events};
@@ -15,7 +16,7 @@ events! {
 }
 
 /// The panel counted: so much of a limit is used. A fact, even where it is over the limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsageReported {
     /// The limit's name, such as `max_servers`.
@@ -27,7 +28,7 @@ pub struct UsageReported {
 }
 
 /// Room under a limit is set aside for something that is about to be made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsageReserved {
     /// The reservation's id.
@@ -43,7 +44,7 @@ pub struct UsageReserved {
 }
 
 /// A reservation was not needed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsageReleased {
     /// Which.

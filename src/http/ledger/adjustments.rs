@@ -19,8 +19,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{answer::Answer, call::Call, error::ApiError, fields, reading::reached, shapes};
 use crate::app::App;
+use crate::http::{answer::Answer, call::Call, error::ApiError, fields, outcome, reading::reached};
 
 /// A body that gives a reason.
 #[derive(Debug, Deserialize)]
@@ -80,7 +80,7 @@ pub async fn write_off(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let invoice_id: InvoiceId = call.captured_id(1)?;
     let command = WriteOff { account_id, invoice_id, reason: reason.clone() };
     let receipt = ask(&app, &call, command, Some(reason)).await?;
-    let recovered = shapes::last(events(&receipt), |event| match event {
+    let recovered = outcome::last(events(&receipt), |event| match event {
         AccountEvent::Subscription(SubscriptionEvent::SubscriptionRecovered(it)) => {
             Some(it.subscription_id)
         }
@@ -127,7 +127,7 @@ pub async fn credit_note(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     let reason = body.reason;
     let command = CreditInvoice { account_id, invoice_id, amount, reason: reason.clone() };
     let receipt = ask(&app, &call, command, Some(reason)).await?;
-    let note = shapes::last(events(&receipt), |event| match event {
+    let note = outcome::last(events(&receipt), |event| match event {
         AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note))
             if note.reason == CreditReason::Correction =>
         {
@@ -222,7 +222,7 @@ fn answer(
     receipt: &Receipt,
     shape: impl Fn(&AccountEvent) -> Option<Value>,
 ) -> Result<Answer, ApiError> {
-    let found = shapes::last(events(receipt), shape);
+    let found = outcome::last(events(receipt), shape);
     let (_, body) = found.ok_or_else(|| ApiError::internal(&"a command without its event"))?;
     Ok(Answer::json(status, &body).at(receipt.position()))
 }

@@ -6,7 +6,7 @@ use daybook_events::{commands::ReapplyLimits, ids::ReapplicationId};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{answer::Answer, call::Call, error::ApiError};
+use crate::http::{answer::Answer, call::Call, error::ApiError};
 use crate::{app::App, scheduler};
 
 /// What `POST /api/admin/plans/{id}/reapply-limits` takes; nothing at all forces nothing.

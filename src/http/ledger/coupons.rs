@@ -12,20 +12,20 @@ use daybook_events::{
 };
 use daybook_projections::{
     coupons::{CouponRow, Coupons},
-    query::{self, Page},
+    query::{Page, Reach},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{
+use crate::app::App;
+use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::{self, NoFields},
     reading::shown,
 };
-use crate::app::App;
 
 /// What `POST /api/coupons` takes.
 #[derive(Debug, Deserialize)]
@@ -116,10 +116,10 @@ pub async fn offer(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// A key of one account, a page out of range.
 pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     ledger_wide(&call)?;
-    let position = shown(&app, &call, None).await?;
+    let position = shown(&app, &call, Reach::Ledger).await?;
     let (limit, after) = call.page()?;
-    let page = Page { account: None, after: after.as_deref(), limit };
-    let (rows, next) = query::list_with_next::<Coupons>(app.pool(), &page).await?;
+    let page = Page { after: after.as_deref(), limit };
+    let (rows, next) = app.rows(call.reach()?).page::<Coupons>(&page).await?;
     let shown: Vec<_> = rows.iter().map(shape_of).collect();
     Ok(Answer::ok(&json!({ "data": shown, "next": next })).at(position))
 }
@@ -130,8 +130,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// A key of one account, no such coupon.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     ledger_wide(&call)?;
-    let position = shown(&app, &call, None).await?;
-    let row = query::get::<Coupons>(app.pool(), captured(&call)?.as_str()).await?;
+    let position = shown(&app, &call, Reach::Ledger).await?;
+    let row = app.rows(call.reach()?).get::<Coupons>(captured(&call)?.as_str()).await?;
     let row = row.ok_or_else(|| ApiError::from(Rejection::CouponUnknown))?;
     Ok(Answer::ok(&shape_of(&row)).at(position))
 }

@@ -11,11 +11,12 @@ use daybook_events::{
     store::Receipt,
     tax::TaxRules,
 };
+use daybook_projections::query::Reach;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{answer::Answer, call::Call, error::ApiError, json::JsonError};
 use crate::app::App;
+use crate::http::{answer::Answer, call::Call, error::ApiError, json::JsonError};
 
 /// `GET /api/ledger/policy`
 ///
@@ -26,7 +27,7 @@ pub async fn policy(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
         None,
         |world| json!({ "version": world.book.policy_version(), "policy": world.book.policy }),
     );
-    Ok(Answer::ok(&seen.await?).at(app.settled(None).await))
+    Ok(Answer::ok(&seen.await?).at(app.settled(Reach::Ledger).await))
 }
 
 /// `POST /api/ledger/policy`: the whole of it; what is left out is as in a new ledger.
@@ -51,7 +52,7 @@ pub async fn tax_rules(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
         None,
         |world| json!({ "version": world.book.tax_version, "rules": world.book.tax_rules }),
     );
-    Ok(Answer::ok(&seen.await?).at(app.settled(None).await))
+    Ok(Answer::ok(&seen.await?).at(app.settled(Reach::Ledger).await))
 }
 
 /// `POST /api/ledger/tax-rules`: the whole of them.
@@ -76,7 +77,7 @@ pub async fn seller(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
         let seller = world.book.opened.as_ref().map(|opened| &opened.seller);
         json!({ "seller": seller })
     });
-    Ok(Answer::ok(&seen.await?).at(app.settled(None).await))
+    Ok(Answer::ok(&seen.await?).at(app.settled(Reach::Ledger).await))
 }
 
 /// `POST /api/ledger/seller`: the particulars on later documents, whole.

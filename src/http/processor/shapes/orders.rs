@@ -10,8 +10,11 @@ use daybook_events::{
 };
 use serde_json::{Value, json};
 
-use super::{account_event, amount, discount, invoice, last, plan, totals};
-use crate::app::App;
+use super::{amount, discount, invoice, plan, totals};
+use crate::{
+    app::App,
+    http::outcome::{account_event, last},
+};
 
 /// What a client needs to take the payment of a checkout: ours, and beside it the parameters that
 /// Razorpay's SDK takes, verbatim.

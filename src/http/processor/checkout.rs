@@ -9,16 +9,18 @@ use daybook_events::{
     ids::{AccountId, InvoiceId, OrderId},
     store::SubmitError,
 };
+use daybook_projections::query::Reach;
 use serde::Deserialize;
 
-use super::{
+use crate::app::App;
+use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::{NoFields, agreed_price, cycle},
-    shapes,
+    outcome,
+    processor::shapes,
 };
-use crate::app::App;
 
 /// What `POST /api/billing/checkout` takes.
 #[derive(Debug, Deserialize)]
@@ -45,7 +47,7 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let command = PlaceOrder { account_id, plan, cycle, price, coupon };
     let receipt = app.submit(call.request(command)?).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
-    let ordered = shapes::last(events.clone(), |event| match event {
+    let ordered = outcome::last(events.clone(), |event| match event {
         AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => {
             let subscribes = matches!(placed.purpose, OrderPurpose::Subscribe { .. });
             subscribes.then(|| placed.clone())
@@ -85,7 +87,7 @@ pub(super) async fn ensure_checkout(
     match app.submit(call.request_for(step, command, None)?).await {
         Ok(receipt) => {
             let events = receipt.events.iter().map(AsRef::as_ref);
-            let started = shapes::last(events, |event| match event {
+            let started = outcome::last(events, |event| match event {
                 AccountEvent::Order(OrderEvent::CheckoutStarted(started)) => Some(started.clone()),
                 _ => None,
             });
@@ -95,7 +97,7 @@ pub(super) async fn ensure_checkout(
         }
         Err(SubmitError::Rejected(Rejection::CheckoutAlreadyStarted { order })) => {
             let started = running_checkout(app, account_id, order).await?;
-            Ok((started, app.settled(Some(account_id)).await))
+            Ok((started, app.settled(Reach::Account(account_id)).await))
         }
         Err(error) => Err(error.into()),
     }

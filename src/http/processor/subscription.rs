@@ -11,21 +11,22 @@ use daybook_events::{
     ids::SubscriptionId,
 };
 use daybook_projections::{
-    query::{self, Page},
+    query::{Page, Reach},
     subscriptions::{SubscriptionRow, Subscriptions},
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
+use crate::app::App;
+use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::{NoFields, cycle},
+    outcome,
+    processor::shapes,
     reading::{newest_subscription, shown, subscription_as_of},
-    shapes,
 };
-use crate::app::App;
 
 /// `GET /api/billing/subscription/me`
 ///
@@ -33,7 +34,7 @@ use crate::app::App;
 /// No subscription.
 pub async fn me(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account = call.account()?;
-    let position = shown(&app, &call, Some(account)).await?;
+    let position = shown(&app, &call, Reach::Account(account)).await?;
     let row = newest_subscription(&app, account).await?;
     let row = row.ok_or_else(|| ApiError::from(Rejection::NoSubscription))?;
     Ok(Answer::ok(&shapes::subscription(&row)).at(position))
@@ -44,12 +45,11 @@ pub async fn me(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// # Errors
 /// A page out of range.
 pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let account = call.account_if_any()?;
-    let position = shown(&app, &call, account).await?;
+    let reach = call.reach()?;
+    let position = shown(&app, &call, reach).await?;
     let (limit, after) = call.page()?;
-    let account = account.map(|account| account.to_string());
-    let page = Page { account: account.as_deref(), after: after.as_deref(), limit };
-    let (rows, next) = query::list_with_next::<Subscriptions>(app.pool(), &page).await?;
+    let page = Page { after: after.as_deref(), limit };
+    let (rows, next) = app.rows(reach).page::<Subscriptions>(&page).await?;
     let shown: Vec<_> = rows.iter().map(shapes::subscription).collect();
     Ok(Answer::ok(&json!({ "data": shown, "next": next })).at(position))
 }
@@ -59,18 +59,15 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// # Errors
 /// No such subscription within the key's reach.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let position = shown(&app, &call, None).await?;
+    let position = shown(&app, &call, Reach::Ledger).await?;
     let row = row(&app, &call).await?;
     Ok(Answer::ok(&shapes::subscription(&row)).at(position))
 }
 
 async fn row(app: &Arc<App>, call: &Call) -> Result<SubscriptionRow, ApiError> {
     let id: SubscriptionId = call.captured_id(0)?;
-    let reach = call.account_if_any()?;
-    query::get::<Subscriptions>(app.pool(), &id.to_string())
-        .await?
-        .filter(|row| reach.is_none_or(|account| row.account_id == account))
-        .ok_or_else(ApiError::not_found)
+    let row = app.rows(call.reach()?).get::<Subscriptions>(&id.to_string()).await?;
+    row.ok_or_else(ApiError::not_found)
 }
 
 /// What `PATCH /api/billing/subscription/{id}` takes.
@@ -89,7 +86,7 @@ struct Patch {
 /// # Errors
 /// No such subscription, or the rejection of a change.
 pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    shown(&app, &call, None).await?;
+    shown(&app, &call, Reach::Ledger).await?;
     let patch: Patch = call.json()?;
     let row = row(&app, &call).await?;
     let account_id = row.account_id;
@@ -136,7 +133,7 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let command = CancelSubscription { account_id, at_period_end };
     let receipt = app.submit(call.request_for("", command, body.reason)?).await?;
     // The newest: what had fallen due on the account may have ended an older subscription.
-    let ending = shapes::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
+    let ending = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Subscription(SubscriptionEvent::CancellationScheduled(it)) => {
             Some((it.subscription_id, "cancelling", true, it.takes_effect_at))
         }
@@ -167,7 +164,7 @@ pub async fn resume(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let NoFields {} = call.json_or_empty()?;
     let account_id = call.account()?;
     let receipt = app.submit(call.request(ResumeSubscription { account_id })?).await?;
-    let resumed = shapes::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
+    let resumed = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Subscription(SubscriptionEvent::SubscriptionResumed(resumed)) => {
             Some(resumed.subscription_id)
         }

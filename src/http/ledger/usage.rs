@@ -14,7 +14,7 @@ use daybook_events::{
 };
 use daybook_projections::{
     accounts::Accounts,
-    query,
+    query::Reach,
     subscriptions::SubscriptionRow,
     usage::{Reserved, Usage, UsageRow},
 };
@@ -22,15 +22,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{
+use crate::app::App;
+use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::NoFields,
+    outcome,
     reading::{newest_subscription, reached, shown},
-    shapes,
 };
-use crate::app::App;
 
 /// `GET /api/accounts/{id}/usage`
 ///
@@ -38,12 +38,13 @@ use crate::app::App;
 /// No such account within the key's reach.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account = reached(&call)?;
-    let position = shown(&app, &call, Some(account)).await?;
+    let position = shown(&app, &call, Reach::Account(account)).await?;
     let key = account.to_string();
-    if query::get::<Accounts>(app.pool(), &key).await?.is_none() {
+    let rows = app.rows(Reach::Account(account));
+    if rows.get::<Accounts>(&key).await?.is_none() {
         return Err(ApiError::not_found());
     }
-    let usage = query::get::<Usage>(app.pool(), &key).await?;
+    let usage = rows.get::<Usage>(&key).await?;
     let subscription = newest_subscription(&app, account).await?;
     let live = subscription.filter(|row| row.ended_at.is_none());
     Ok(Answer::ok(&shape(account, usage.as_ref(), live.as_ref())).at(position))
@@ -121,7 +122,7 @@ pub async fn reserve(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let ReserveBody { limit, quantity } = call.json()?;
     let command = ReserveUsage { account_id, limit, quantity };
     let receipt = app.submit(call.request(command)?).await.map_err(|error| refusal(&app, error))?;
-    let reserved = shapes::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
+    let reserved = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Usage(UsageEvent::UsageReserved(reserved)) => Some(reserved.clone()),
         _ => None,
     });

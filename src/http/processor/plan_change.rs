@@ -13,15 +13,16 @@ use daybook_events::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
+use crate::app::App;
+use crate::http::{
     answer::Answer,
     call::Call,
-    checkout::ensure_checkout,
     error::ApiError,
     fields::{agreed_price, cycle},
-    shapes,
+    outcome,
+    processor::checkout::ensure_checkout,
+    processor::shapes,
 };
-use crate::app::App;
 
 /// What `POST /api/billing/plan-change` and its preview take.
 #[derive(Debug, Deserialize)]
@@ -223,7 +224,7 @@ fn period_end_after_due(events: &[Recorded]) -> Option<Timestamp> {
         _ => None,
     };
     let due = shapes::before_the_change(events)?;
-    shapes::last(due.iter(), began).map(|(_, end)| end)
+    outcome::last(due.iter(), began).map(|(_, end)| end)
 }
 
 /// Numbers are assigned with the documents; of a preview there are none yet.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use daybook_events::{Currency, Money, event::PlanTerms, period::Cycle};
 use daybook_projections::{
     plans::{PlanRow, Plans},
-    query::{self, Page},
+    query::{Page, Reach},
 };
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 
-use super::{answer::Answer, call::Call, error::ApiError};
 use crate::app::App;
+use crate::http::{answer::Answer, call::Call, error::ApiError};
 
 /// A plan as the panel dialect shows it.
 #[derive(Debug, Serialize)]
@@ -96,9 +96,9 @@ fn shape(row: &PlanRow, currency: Currency) -> PlanShape<'_> {
 /// # Errors
 /// A database that cannot be reached.
 pub async fn list(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    let position = app.settled(None).await;
-    let page = Page { account: None, after: None, limit: 1000 };
-    let mut rows = query::list::<Plans>(app.pool(), &page).await?;
+    let position = app.settled(Reach::Ledger).await;
+    let page = Page { after: None, limit: 1000 };
+    let mut rows = app.rows(Reach::Ledger).list::<Plans>(&page).await?;
     rows.retain(|row| !row.retired && !row.terms.hidden);
     rows.sort_by_key(|row| {
         let lowest = row.terms.prices.iter().map(|price| price.amount.minor()).min();
@@ -114,12 +114,12 @@ pub async fn list(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
 /// # Errors
 /// No such plan.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let position = app.settled(None).await;
+    let position = app.settled(Reach::Ledger).await;
     let reference = call.capture(0);
     let mut row = None;
     for column in ["number", "slug", "key"] {
         if row.is_none() {
-            row = query::find::<Plans>(app.pool(), column, reference).await?;
+            row = app.rows(Reach::Ledger).find::<Plans>(column, reference).await?;
         }
     }
     let row = row.filter(|row| !row.terms.hidden).ok_or_else(ApiError::not_found)?;

@@ -9,7 +9,7 @@ use daybook_events::{
     personal::{Party, Personal},
 };
 use daybook_projections::{
-    accounts::Accounts, invoices::Invoices, orders::Orders, payments::Payments, query,
+    accounts::Accounts, invoices::Invoices, orders::Orders, payments::Payments, query::Reach,
     refunds::Refunds, subscriptions::Subscriptions,
 };
 use serde::Deserialize;
@@ -17,7 +17,8 @@ use serde_json::json;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-use super::{
+use crate::app::App;
+use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
@@ -25,7 +26,6 @@ use super::{
     json::Object,
     reading::{of_account, reached, rows, shown},
 };
-use crate::app::App;
 
 /// What `POST /api/accounts` takes.
 #[derive(Debug, Deserialize)]
@@ -72,8 +72,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// # Errors
 /// A page out of range.
 pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let account = call.account_if_any()?;
-    rows::<Accounts>(&app, &call, account).await
+    rows::<Accounts>(&app, &call, call.reach()?).await
 }
 
 /// `GET /api/accounts/{id}`
@@ -82,8 +81,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// No such account within the key's reach.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account = reached(&call)?;
-    let position = shown(&app, &call, Some(account)).await?;
-    let row = query::get::<Accounts>(app.pool(), &account.to_string()).await?;
+    let position = shown(&app, &call, Reach::Account(account)).await?;
+    let row = app.rows(Reach::Account(account)).get::<Accounts>(&account.to_string()).await?;
     Ok(Answer::ok(&row.ok_or_else(ApiError::not_found)?).at(position))
 }
 

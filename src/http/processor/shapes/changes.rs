@@ -9,7 +9,8 @@ use daybook_events::{
 };
 use serde_json::{Value, json};
 
-use super::{account_event, amount, credit_note, invoice, last, plan};
+use super::{amount, credit_note, invoice, plan};
+use crate::http::outcome::{account_event, last};
 
 /// What a request for a plan change decided.
 enum Decided<'e> {

@@ -7,12 +7,12 @@ use chrono_tz::Tz;
 use daybook_events::{Timestamp, period::start_of_day};
 use daybook_projections::{
     payments::{PaymentRow, Payments},
-    query::{self, Between},
+    query::Between,
 };
 use warp::http::StatusCode;
 
-use super::{answer::Answer, call::Call, error::ApiError, reading::shown};
 use crate::app::App;
+use crate::http::{answer::Answer, call::Call, error::ApiError, reading::shown};
 
 /// The columns, fixed: callers may rely on their order.
 const COLUMNS: [&str; 13] = [
@@ -39,8 +39,8 @@ const AT_MOST: i64 = 100_000;
 /// # Errors
 /// Bounds that are neither dates nor instants, or the wrong way round.
 pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let account = call.account_if_any()?;
-    let position = shown(&app, &call, account).await?;
+    let reach = call.reach()?;
+    let position = shown(&app, &call, reach).await?;
     let zone = app
         .ledger
         .look(None, |world| world.book.opened.as_ref().map(|opened| opened.time_zone))
@@ -53,15 +53,13 @@ pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     {
         return Err(ApiError::new("invalid_request", "`from` is after `to`"));
     }
-    let account = account.map(|account| account.to_string());
     let between = Between {
-        account: account.as_deref(),
         column: "captured_at",
         from: from.map(|from| from.to_string()),
         to: to.map(|to| to.to_string()),
         limit: AT_MOST + 1,
     };
-    let rows = query::between::<Payments>(app.pool(), &between).await?;
+    let rows = app.rows(reach).between::<Payments>(&between).await?;
     if i64::try_from(rows.len()).is_ok_and(|rows| rows > AT_MOST) {
         let text = format!("more than {AT_MOST} payments: ask for a shorter time by from and to");
         return Err(ApiError::new("invalid_request", text));

@@ -6,7 +6,7 @@ use daybook_events::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{answer::Answer, call::Call, error::ApiError};
+use crate::http::{answer::Answer, call::Call, error::ApiError};
 use crate::{
     app::App,
     scheduler::{self, SchedulerError},

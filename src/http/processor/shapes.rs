@@ -4,9 +4,9 @@ mod changes;
 mod orders;
 
 use daybook_events::{
-    Event, Money, Recorded,
+    Money, Recorded,
     coupon::{DiscountValue, HeldDiscount},
-    event::{AccountEvent, CreditNoteIssued, HeldPlan, InvoiceIssued, InvoiceLine},
+    event::{CreditNoteIssued, HeldPlan, InvoiceIssued, InvoiceLine},
     tax::Tax,
     totals::{TaxAmount, Totals},
 };
@@ -153,26 +153,4 @@ pub fn credit_note(recorded: &Recorded, note: &CreditNoteIssued) -> Value {
         "currency": note.totals.total.currency(),
         "totals": totals(&note.totals, &note.tax),
     })
-}
-
-/// The account's event inside an envelope.
-#[must_use]
-pub fn account_event(recorded: &Recorded) -> Option<&AccountEvent> {
-    match &recorded.event {
-        Event::Account(event) => Some(event),
-        Event::Plan(_) | Event::Coupon(_) | Event::Access(_) | Event::Book(_) => None,
-    }
-}
-
-/// The newest event that a pattern finds, with its envelope: a command's own events come after
-/// those of what had fallen due before it.
-pub fn last<'e, T>(
-    events: impl Iterator<Item = &'e Recorded>,
-    pick: impl Fn(&AccountEvent) -> Option<T>,
-) -> Option<(Recorded, T)> {
-    events.filter_map(|event| Some((event, pick(account_event(event)?)?))).last().map(owned)
-}
-
-fn owned<T>((recorded, found): (&Recorded, T)) -> (Recorded, T) {
-    (recorded.clone(), found)
 }

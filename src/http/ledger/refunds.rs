@@ -9,13 +9,13 @@ use daybook_events::{
     ids::{AccountId, RefundId},
     store::SubmitError,
 };
-use daybook_projections::{query, refunds::Refunds};
+use daybook_projections::refunds::Refunds;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{answer::Answer, call::Call, error::ApiError, fields, reading::shown, shapes};
 use crate::app::App;
+use crate::http::{answer::Answer, call::Call, error::ApiError, fields, outcome, reading::shown};
 
 /// What `POST /api/refunds` takes.
 #[derive(Debug, Deserialize)]
@@ -45,7 +45,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let command = RequestRefund { account_id, amount, reason: reason.clone(), override_policy };
     let receipt = app.submit(call.request_for("", command, Some(reason))?).await?;
     let requested =
-        receipt.events.iter().filter_map(|recorded| match shapes::account_event(recorded)? {
+        receipt.events.iter().filter_map(|recorded| match outcome::account_event(recorded)? {
             AccountEvent::Payment(PaymentEvent::RefundRequested(requested)) => {
                 Some(requested.clone())
             }
@@ -60,7 +60,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let notes: Vec<_> = receipt
         .events
         .iter()
-        .filter_map(|recorded| match shapes::account_event(recorded)? {
+        .filter_map(|recorded| match outcome::account_event(recorded)? {
             AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(json!({
                 "id": note.credit_note_id,
                 "number": recorded.number,
@@ -130,11 +130,9 @@ async fn amount(
 /// No such refund within the key's reach.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let id: RefundId = call.captured_id(0)?;
-    let reach = call.account_if_any()?;
+    let reach = call.reach()?;
     let position = shown(&app, &call, reach).await?;
-    let row = query::get::<Refunds>(app.pool(), &id.to_string())
-        .await?
-        .filter(|row| reach.is_none_or(|account| row.account_id == account))
-        .ok_or_else(ApiError::not_found)?;
+    let row = app.rows(reach).get::<Refunds>(&id.to_string()).await?;
+    let row = row.ok_or_else(ApiError::not_found)?;
     Ok(Answer::ok(&row).at(position))
 }

@@ -1,0 +1,166 @@
+//! What a route takes and gives, as types: the route table names them, the OpenAPI document is
+//! made of them.
+
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// Makes the schema of a shape.
+pub type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// The fields of a query, in groups that routes share.
+pub type Asks = &'static [&'static [Param]];
+
+/// One field of a query.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// What its value looks like.
+    pub shape: Shape,
+}
+
+/// What a route's body looks like.
+#[derive(Debug, Clone, Copy)]
+pub struct Takes {
+    /// Whether it has to be there.
+    pub required: bool,
+    /// Its content type.
+    pub content: &'static str,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// What a route gives when all goes well.
+#[derive(Debug, Clone, Copy)]
+pub struct Gives {
+    /// The status.
+    pub status: u16,
+    /// The content type; empty where there is no content.
+    pub content: &'static str,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// A type that a route takes as its body.
+pub trait Body {
+    /// Whether it has to be there.
+    const REQUIRED: bool;
+    /// Its content type.
+    const TYPE: &'static str = "application/json";
+    /// Its shape.
+    fn shape(generator: &mut SchemaGenerator) -> Schema;
+}
+
+impl<T: JsonSchema> Body for T {
+    const REQUIRED: bool = true;
+
+    fn shape(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
+/// A body that may be left out: as if it were the empty object.
+#[derive(Debug)]
+pub struct Maybe<T>(PhantomData<T>);
+
+impl<T: JsonSchema> Body for Maybe<T> {
+    const REQUIRED: bool = false;
+
+    fn shape(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
+/// A type that a route gives as its content.
+pub trait Content {
+    /// Its content type.
+    const TYPE: &'static str;
+    /// Its shape.
+    fn shape(generator: &mut SchemaGenerator) -> Schema;
+}
+
+/// JSON of a type.
+#[derive(Debug)]
+pub struct Json<T>(PhantomData<T>);
+
+impl<T: JsonSchema> Content for Json<T> {
+    const TYPE: &'static str = "application/json";
+
+    fn shape(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
+/// Content that is a text of some type.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident $type:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl Content for $name {
+            const TYPE: &'static str = $type;
+
+            fn shape(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string" })
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// Lines of comma-separated values.
+    Csv "text/csv; charset=utf-8";
+    /// A page for people.
+    Html "text/html; charset=utf-8";
+}
+
+/// The fields of queries, by what they are for.
+pub mod params {
+    use super::{Param, json_schema};
+
+    /// Which page of a list.
+    pub const PAGE: &[Param] = &[
+        Param {
+            name: "limit",
+            summary: "How many rows a page has",
+            shape: |_| json_schema!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+        },
+        Param {
+            name: "after",
+            summary: "The `next` of the page before",
+            shape: |_| json_schema!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+        },
+    ];
+
+    /// How new an answer has to be.
+    pub const READ: &[Param] = &[Param {
+        name: "min_position",
+        summary: "Wait until the answer shows this position of the log",
+        shape: |_| json_schema!({ "type": "integer", "minimum": 0 }),
+    }];
+
+    /// Which span of an export.
+    pub const EXPORT: &[Param] = &[
+        Param {
+            name: "from",
+            summary: "From this day in the seller's zone, or this instant, on",
+            shape: |_| json_schema!({ "type": "string", "examples": ["2026-05-01"] }),
+        },
+        Param {
+            name: "to",
+            summary: "Up to before this day or instant",
+            shape: |_| json_schema!({ "type": "string", "examples": ["2026-06-01"] }),
+        },
+    ];
+
+    /// Whether subscribers with limits of their own lose them.
+    pub const FORCE: &[Param] = &[Param {
+        name: "force",
+        summary: "Whether subscribers with limits of their own lose them",
+        shape: |_| json_schema!({ "type": "boolean", "default": false }),
+    }];
+}

@@ -1,0 +1,11 @@
+//! The ledger's own addresses: accounts, adjustments, coupons, refunds, rules, clock.
+//!
+//! Names are in snake case, as in the events; amounts are objects of digits and currency.
+
+pub mod accounts;
+pub mod adjustments;
+pub mod clock;
+pub mod coupons;
+pub mod refunds;
+pub mod rules;
+pub mod usage;

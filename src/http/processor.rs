@@ -1,0 +1,9 @@
+//! The processor dialect: subscriptions, checkout and payments under `/api/billing`.
+//!
+//! Names are camelCase, amounts are strings in major units.
+
+pub mod checkout;
+pub mod exports;
+pub mod plan_change;
+pub mod shapes;
+pub mod subscription;
