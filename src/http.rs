@@ -19,7 +19,7 @@ pub mod ledger;
 mod outcome;
 pub mod panel;
 pub mod processor;
-mod reading;
+pub mod reading;
 pub mod routes;
 pub mod sandbox;
 pub mod server;
@@ -99,8 +99,8 @@ async fn handle(
     let (route, captures) = find(&call.method, &call.path)?;
     call.captures = captures;
     call.query = fields(query)?;
-    known(&call.query, route)?;
     call.caller = auth::caller(&app, &call, route).await?;
+    known(&call.query, route)?;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not
     // cut a command in half.

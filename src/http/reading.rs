@@ -14,10 +14,20 @@ use daybook_projections::{
     query::{Page, Reach},
     subscriptions::{SubscriptionRow, Subscriptions},
 };
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{answer::Answer, call::Call, error::ApiError};
 use crate::app::App;
+
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Listed<T> {
+    /// The rows, oldest first.
+    pub data: Vec<T>,
+    /// What `after` is to be for the next page; `null` where this is the last.
+    pub next: Option<String>,
+}
 
 /// Waits for what the caller has written, or for `?min_position=`; tells what is shown.
 ///
@@ -79,7 +89,23 @@ pub(super) async fn rows<P: Projection>(
     }
     let page = Page { after: after.as_deref(), limit };
     let (rows, next) = reached.page::<P>(&page).await?;
-    Ok(Answer::ok(&json!({ "data": rows, "next": next })).at(position))
+    Ok(listed(call, rows, next).at(position))
+}
+
+/// A page of a list, with the address of the next one in `Link`.
+pub(super) fn listed<T: Serialize>(call: &Call, data: Vec<T>, next: Option<String>) -> Answer {
+    let link = next.as_deref().map(|next| next_page(call, next));
+    let answer = Answer::ok(&Listed { data, next });
+    link.into_iter().fold(answer, |answer, link| answer.with("link", link))
+}
+
+/// The next page of a list: the same query, after another key. RFC 8288.
+pub(super) fn next_page(call: &Call, after: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let mut fields: Vec<_> = call.query.iter().filter(|(name, _)| *name != "after").collect();
+    fields.sort_unstable();
+    query.extend_pairs(fields).append_pair("after", after);
+    format!("<{}?{}>; rel=\"next\"", call.path, query.finish())
 }
 
 /// The newest subscription of an account, live or ended.

@@ -158,8 +158,8 @@ fn every_documented_handler_is_there() {
     let named: Vec<_> = rows(&text).into_iter().filter(|row| row[1].contains("::")).collect();
     assert_eq!(named.len(), 10);
     for row in named {
-        let (module, handler) = row[1].split('`').nth(1).unwrap().split_once("::").unwrap();
-        let source = read(&format!("src/http/{module}.rs"));
+        let (module, handler) = row[1].split('`').nth(1).unwrap().rsplit_once("::").unwrap();
+        let source = read(&format!("src/http/{}.rs", module.replace("::", "/")));
         assert!(source.contains(&format!("pub async fn {handler}(")), "{row:?}");
     }
 }

@@ -169,6 +169,13 @@ impl Answered {
         code.unwrap_or_default().to_owned()
     }
 
+    /// What a refusal says to people, in whichever dialect; empty where it is none.
+    pub(crate) fn message(&self) -> String {
+        let body: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        let error = &body["error"];
+        error.as_str().or(error["message"].as_str()).unwrap_or_default().to_owned()
+    }
+
     pub(crate) fn position(&self) -> i64 {
         self.headers["daybook-position"].to_str().unwrap().parse().unwrap()
     }

@@ -24,7 +24,7 @@ use crate::http::{
     call::Call,
     error::ApiError,
     fields::{self, NoFields},
-    reading::shown,
+    reading::{listed, shown},
 };
 
 /// What `POST /api/coupons` takes.
@@ -121,7 +121,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let page = Page { after: after.as_deref(), limit };
     let (rows, next) = app.rows(call.reach()?).page::<Coupons>(&page).await?;
     let shown: Vec<_> = rows.iter().map(shape_of).collect();
-    Ok(Answer::ok(&json!({ "data": shown, "next": next })).at(position))
+    Ok(listed(&call, shown, next).at(position))
 }
 
 /// `GET /api/coupons/{code}`

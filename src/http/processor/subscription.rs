@@ -25,7 +25,7 @@ use crate::http::{
     fields::{NoFields, cycle},
     outcome,
     processor::shapes,
-    reading::{newest_subscription, shown, subscription_as_of},
+    reading::{listed, newest_subscription, shown, subscription_as_of},
 };
 
 /// `GET /api/billing/subscription/me`
@@ -51,7 +51,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let page = Page { after: after.as_deref(), limit };
     let (rows, next) = app.rows(reach).page::<Subscriptions>(&page).await?;
     let shown: Vec<_> = rows.iter().map(shapes::subscription).collect();
-    Ok(Answer::ok(&json!({ "data": shown, "next": next })).at(position))
+    Ok(listed(&call, shown, next).at(position))
 }
 
 /// `GET /api/billing/subscription/{id}`

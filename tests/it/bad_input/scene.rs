@@ -248,12 +248,14 @@ pub(crate) fn refusal(answer: &Answered, expected: &str) -> Result<(), String> {
     if said != expected {
         return Err(format!("{said} instead of {expected}: {}", answer.text));
     }
-    let error = &answer.json()["error"];
-    let message = error["message"].as_str().unwrap_or_default();
+    let message = answer.message();
     if message.is_empty() || message.len() > 500 || message.ends_with('.') {
         return Err(format!("a message of another style: {message}"));
     }
-    if error["request_id"].as_str() != answer.headers["x-request-id"].to_str().ok() {
+    // Where a dialect's refusals have room for it, the request's id is the header's.
+    let body = answer.json();
+    let id = body["error"].get("request_id").and_then(Value::as_str);
+    if id.is_some() && id != answer.headers["x-request-id"].to_str().ok() {
         return Err(format!("the request id is not the header's: {}", answer.text));
     }
     Ok(())
