@@ -34,7 +34,7 @@ impl Dialect {
             path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         match () {
-            () if PANEL.iter().any(|base| below(base)) => Self::Panel,
+            () if PANEL.iter().any(below) => Self::Panel,
             () if PANEL_BILLING.contains(&path) => Self::Panel,
             () if below(&"/api/v1") => Self::V1,
             () if below(&"/api/billing") => Self::Processor,
