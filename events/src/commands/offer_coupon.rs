@@ -6,6 +6,7 @@ use crate::{
     envelope::StreamId,
     event::CouponOffered,
     rejection::Rejection,
+    time::Timestamp,
 };
 
 /// Put a coupon on offer.
@@ -23,7 +24,7 @@ impl OfferCoupon {
         if draft.world().coupons.get(code).is_some() {
             return Err(Rejection::CouponCodeTaken { coupon: code });
         }
-        if let Some(problem) = fault(&terms) {
+        if let Some(problem) = fault(&terms, draft.now()) {
             return Err(Rejection::CouponInvalid { problem: problem.to_owned() });
         }
         if let Some(plan) =
@@ -35,7 +36,8 @@ impl OfferCoupon {
     }
 }
 
-fn fault(terms: &CouponTerms) -> Option<&'static str> {
+/// What is wrong with terms: above all, whatever makes a coupon that nobody could ever use.
+fn fault(terms: &CouponTerms, now: Timestamp) -> Option<&'static str> {
     let one_per_currency = |amounts: &[crate::Money]| {
         let mut seen = std::collections::HashSet::new();
         amounts.iter().all(|amount| amount.is_positive() && seen.insert(amount.currency()))
@@ -56,6 +58,12 @@ fn fault(terms: &CouponTerms) -> Option<&'static str> {
             Some("a coupon lasts for 1 to 1200 periods, once, or for ever")
         }
         () if never_valid => Some("`expires_at` of a coupon is after `valid_from`"),
+        () if terms.expires_at.is_some_and(|end| end <= now) => {
+            Some("a coupon that has expired already is of no use")
+        }
+        () if [terms.max_redemptions, terms.max_per_account].contains(&Some(0)) => {
+            Some("a coupon that may be used 0 times is of no use")
+        }
         () if terms.plans.len() > 100 => Some("a coupon names at most 100 plans"),
         () => None,
     }
@@ -85,5 +93,15 @@ mod tests {
         refused(CouponTerms { duration: CouponDuration::Periods(0), ..coupon_terms("1") });
         let at = Some("2026-05-01T00:00:00Z".parse().unwrap());
         refused(CouponTerms { valid_from: at, expires_at: at, ..coupon_terms("1") });
+    }
+
+    #[test]
+    fn a_coupon_that_nobody_could_ever_use_is_refused() {
+        let refused =
+            |terms| given_account().when(offer_on("SAVE", terms)).rejected("coupon_invalid");
+        let now = Some("2026-05-01T00:00:00Z".parse().unwrap());
+        refused(CouponTerms { expires_at: now, ..coupon_terms("1") });
+        refused(CouponTerms { max_redemptions: Some(0), ..coupon_terms("1") });
+        refused(CouponTerms { max_per_account: Some(0), ..coupon_terms("1") });
     }
 }

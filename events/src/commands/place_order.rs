@@ -140,13 +140,12 @@ mod tests {
         let refused = |given: Given, code: &str| given.when(order_with("SAVE")).rejected(code);
         refused(given_account(), "coupon_unknown");
         given_account().when(order_with("a coupon?")).rejected("coupon_unknown");
-        refused(
-            given(CouponTerms { expires_at: at("2026-05-01T00:00:00Z"), ..none() }),
-            "coupon_expired",
-        );
+        let short = given(CouponTerms { expires_at: at("2026-05-02T00:00:00Z"), ..none() });
+        refused(short.at("2026-05-02T00:00:00Z"), "coupon_expired");
         let later = CouponTerms { valid_from: at("2026-05-02T00:00:00Z"), ..none() };
         refused(given(later), "coupon_not_yet_valid");
-        refused(given(CouponTerms { max_redemptions: Some(0), ..none() }), "coupon_exhausted");
+        let spent = given(CouponTerms { max_redemptions: Some(1), ..none() });
+        refused(spent.and(order_with("SAVE")).and_paid().and(cancel(false)), "coupon_exhausted");
         let starter = given_account().world().catalogue.find("starter").unwrap().id;
         refused(given(CouponTerms { plans: vec![starter], ..none() }), "coupon_for_another_plan");
         let euros = CouponValue::Fixed(vec![Money::parse("1", crate::Currency::EUR).unwrap()]);
