@@ -6,7 +6,6 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 /// Not a country of ISO 3166-1 alpha-2; carries the beginning of what was given.
@@ -69,25 +68,11 @@ impl fmt::Display for Country {
     }
 }
 
-impl fmt::Debug for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-crate::schema::text_schema!(Country, { "pattern": "^[A-Z]{2}$", "description": "A country by its ISO 3166-1 code.", "examples": ["GB"] });
-
-impl Serialize for Country {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Country {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
+crate::text::as_text!(Country, {
+    "pattern": "^[A-Z]{2}$",
+    "description": "A country by its ISO 3166-1 code.",
+    "examples": ["GB"],
+});
 
 /// A State or union territory of India, as the goods and services tax counts them.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 
 use imbl::{HashMap, OrdMap};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
@@ -64,25 +64,11 @@ impl fmt::Display for CouponCode {
     }
 }
 
-impl fmt::Debug for CouponCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-crate::schema::text_schema!(CouponCode, { "pattern": "^[A-Za-z0-9_-]{3,32}$", "description": "A coupon's code; lower case is read as capitals.", "examples": ["SPRING10"] });
-
-impl Serialize for CouponCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for CouponCode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
+crate::text::as_text!(CouponCode, {
+    "pattern": "^[A-Za-z0-9_-]{3,32}$",
+    "description": "A coupon's code; lower case is read as capitals.",
+    "examples": ["SPRING10"],
+});
 
 /// What a coupon takes off the price of a period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

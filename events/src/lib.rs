@@ -20,9 +20,9 @@ pub mod personal;
 pub mod policy;
 pub mod proration;
 pub mod refund_policy;
-mod schema;
 pub mod tax;
 pub mod tax_id;
+mod text;
 pub mod time;
 pub mod totals;
 

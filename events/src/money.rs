@@ -110,25 +110,11 @@ impl fmt::Display for Currency {
     }
 }
 
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-crate::schema::text_schema!(Currency, { "pattern": "^[A-Z]{3}$", "description": "A currency by its ISO 4217 code.", "examples": ["USD"] });
-
-impl Serialize for Currency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
+crate::text::as_text!(Currency, {
+    "pattern": "^[A-Z]{3}$",
+    "description": "A currency by its ISO 4217 code.",
+    "examples": ["USD"],
+});
 
 /// An exact amount in one currency; JSON `{"amount":"12.50","currency":"USD"}`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

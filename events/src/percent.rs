@@ -99,7 +99,11 @@ impl fmt::Display for Percent {
     }
 }
 
-crate::schema::text_schema!(Percent, { "pattern": "^[0-9]{1,3}(\\.[0-9]{1,6})?$", "description": "A percentage from 0 to 100.", "examples": ["7.5"] });
+crate::text::text_schema!(Percent, {
+    "pattern": "^[0-9]{1,3}(\\.[0-9]{1,6})?$",
+    "description": "A percentage from 0 to 100.",
+    "examples": ["7.5"],
+});
 
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

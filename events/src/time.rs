@@ -7,7 +7,6 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Days, NaiveDate, SubsecRound, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 /// A text that is not an instant.
@@ -88,12 +87,6 @@ impl fmt::Display for Timestamp {
     }
 }
 
-impl fmt::Debug for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
@@ -107,20 +100,11 @@ impl FromStr for Timestamp {
     }
 }
 
-crate::schema::text_schema!(Timestamp, { "format": "date-time", "description": "An instant in UTC, to the microsecond.", "examples": ["2026-05-01T00:00:00.000000Z"] });
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
+crate::text::as_text!(Timestamp, {
+    "format": "date-time",
+    "description": "An instant in UTC, to the microsecond.",
+    "examples": ["2026-05-01T00:00:00.000000Z"],
+});
 
 #[cfg(test)]
 mod tests {
