@@ -85,7 +85,7 @@ async fn a_coupon_that_cannot_be_redeemed_is_refused_and_nothing_is_written() {
     for body in [
         json!({ "code": "WITHDRAWN", "percent": "10" }),
         json!({ "code": "EARLY", "percent": "10", "valid_from": "2026-05-02T00:00:00Z" }),
-        json!({ "code": "LATE", "percent": "10", "expires_at": "2026-05-01T00:00:00Z" }),
+        json!({ "code": "LATE", "percent": "10", "expires_at": "2026-05-01T01:00:00Z" }),
         json!({ "code": "STARTERS", "percent": "10", "plans": ["starter"] }),
         json!({ "code": "EUROS", "amounts": { "EUR": "5" } }),
         json!({ "code": "ONE", "percent": "10", "max_redemptions": 1 }),
@@ -97,6 +97,7 @@ async fn a_coupon_that_cannot_be_redeemed_is_refused_and_nothing_is_written() {
     let winner = test.customer().await;
     test.post(CHECKOUT, &winner.key, &pro_with("ONE")).await.ok();
 
+    test.at("2026-05-01T01:00:00Z");
     let customer = test.customer().await;
     for (code, expected) in [
         ("NOPE", "404 coupon_unknown"),
@@ -192,6 +193,7 @@ async fn an_offer_that_makes_no_sense_is_refused() {
         ),
         (json!({ "code": "SOME", "percent": "5", "expires_at": "soon" }), "400 json_shape"),
         (json!({ "code": "SOME", "percent": "5", "max_redemptions": -1 }), "400 json_shape"),
+        (json!({ "code": "SOME", "percent": "5", "max_redemptions": 0 }), "422 coupon_invalid"),
     ] {
         test.refuses("/api/coupons", &test.super_key, &body, expected).await;
     }
