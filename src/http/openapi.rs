@@ -34,19 +34,14 @@ pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// The document as it is served and printed.
-#[must_use]
-pub fn text() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
-    &TEXT
-}
 
 /// `GET /openapi.json`
 ///
 /// # Errors
 /// Never.
 pub async fn serve(_: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    Ok(Answer::bytes(StatusCode::OK, "application/json", text().as_bytes().to_vec()))
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
+    Ok(Answer::bytes(StatusCode::OK, "application/json", TEXT.as_bytes().to_vec()))
 }
 
 /// The OpenAPI document itself.

@@ -11,6 +11,7 @@ const BY_NAME: &[(&str, &str)] = &[
     ("address", "12 St James's Square"),
     ("checkoutUrl", "https://billing.example.com/sandbox/checkout/order_sandbox_1"),
     ("city", "London"),
+    ("company", "Analytical Engines Ltd"),
     ("country", "GB"),
     ("currency", "USD"),
     ("description", "Starter, monthly"),
@@ -30,13 +31,17 @@ const BY_NAME: &[(&str, &str)] = &[
     ("orders", "42"),
     ("paymentId", "pay_sandbox_1"),
     ("planId", "starter"),
+    ("plan_type", "paid"),
     ("plans", "starter"),
+    ("postalCode", "SW1Y 4LE"),
     ("processor", "sandbox"),
     ("processor_order_id", "order_sandbox_1"),
     ("processor_payment_id", "pay_sandbox_1"),
     ("reason", "the customer asked for it"),
     ("signature", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
     ("slug", "starter"),
+    ("state", "England"),
+    ("taxId", "GB980780684"),
     ("time_zone", "Europe/Berlin"),
     ("type", "paid"),
     ("users", "user-1042"),
@@ -44,6 +49,9 @@ const BY_NAME: &[(&str, &str)] = &[
 
 /// Fields that are true where all goes well.
 const TRUE: &[&str] = &["binding", "database", "preview", "success"];
+
+/// Of many words, those that an everyday example has.
+const USUAL: &[&str] = &["active", "paid", "processed", "captured", "ok", "ready"];
 
 /// A word for a field or a part of a path.
 pub(super) fn word(name: &str) -> &'static str {
@@ -55,9 +63,11 @@ pub(super) fn of(schema: &Value, schemas: &Map<String, Value>) -> Value {
     Maker { schemas, whole: true }.value(schema, "", 0)
 }
 
-/// An example of what is taken: the fields that have to be there.
+/// An example of what is taken: the fields that have to be there; where none has to, every one.
 pub(super) fn of_body(schema: &Value, schemas: &Map<String, Value>) -> Value {
-    Maker { schemas, whole: false }.value(schema, "", 0)
+    let least = Maker { schemas, whole: false }.value(schema, "", 0);
+    // Where nothing has to be there, an empty body would show nothing.
+    if least == json!({}) { of(schema, schemas) } else { least }
 }
 
 struct Maker<'s> {
@@ -110,8 +120,10 @@ impl Maker<'_> {
             parts.extend(self.parts(all, depth + 1));
         }
         for either in ["oneOf", "anyOf"] {
+            let usual = |branch: &&Value| branch["const"].as_str().is_some_and(is_usual);
             let first = schema[either].as_array().and_then(|branches| {
-                branches.iter().find(|branch| branch["type"] != "null")
+                let usual = branches.iter().find(usual);
+                usual.or_else(|| branches.iter().find(|branch| branch["type"] != "null"))
             });
             parts.extend(first.map(|first| self.parts(first, depth + 1)).unwrap_or_default());
         }
@@ -142,9 +154,17 @@ impl Maker<'_> {
 fn said(schema: &Value) -> Option<Value> {
     let first = |key: &str| schema[key].as_array().and_then(|values| values.first()).cloned();
     let own = schema.get("example").or(schema.get("const")).cloned();
-    own.or_else(|| first("examples")).or_else(|| first("enum")).or_else(|| {
+    let usual = || {
+        let words = schema["enum"].as_array()?;
+        words.iter().find(|word| word.as_str().is_some_and(is_usual)).cloned()
+    };
+    own.or_else(|| first("examples")).or_else(usual).or_else(|| first("enum")).or_else(|| {
         schema.get("default").filter(|default| !default.is_null() && !default.is_object()).cloned()
     })
+}
+
+fn is_usual(word: &str) -> bool {
+    USUAL.contains(&word)
 }
 
 fn kind(schema: &Value) -> Option<String> {
