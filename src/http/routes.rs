@@ -113,8 +113,11 @@ macro_rules! routes {
             gives: Gives { status: $status, content: <$content as Content>::TYPE, shape: <$content as Content>::shape },
             handler: |app, call| Box::pin($($module)::+(app, call)),
             summary: $summary,
-            operation: stringify!($($module)::+),
+            operation: routes!(@name $($module)::+),
         },)*)*];
+    };
+    (@name $first:ident $(:: $more:ident)*) => {
+        concat!(stringify!($first) $(, "::", stringify!($more))*)
     };
     (@takes) => { None };
     (@takes $body:ty) => {
@@ -131,8 +134,6 @@ routes! {
             "One plan, by number, slug or id" => 200 Json<Value>;
         POST "/api/admin/plans/{id}/reapply-limits" SUPER, panel::reapply::ask(Value)[FORCE],
             "Move a plan's subscribers to its current limits" => 200 Json<Value>;
-        GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
-            "How far a reapplication has come" => 200 Json<Value>;
     }
     Processor {
         GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ],
@@ -162,11 +163,15 @@ routes! {
     }
     Ledger {
         GET "/openapi.json" PUBLIC, openapi::serve,
-            "This document" => 200 Json<openapi::Document>;
+            "All of this as an OpenAPI document" => 200 Json<openapi::Document>;
+        GET "/docs" PUBLIC, openapi::page::serve,
+            "All of this as a page for people" => 200 Html;
         GET "/healthz" PUBLIC, health::healthz,
             "Whether the process runs" => 200 Json<health::Alive>;
         GET "/readyz" PUBLIC, health::readyz,
             "Whether it can do its work, and how safe the log is" => 200 Json<health::Readiness>;
+        GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
+            "How far a reapplication has come" => 200 Json<Value>;
         GET "/api/ledger/clock" READERS, ledger::clock::get,
             "What time it is for the ledger" => 200 Json<ledger::clock::Time>;
         POST "/api/ledger/clock" SUPER, ledger::clock::advance(ledger::clock::ClockBody),

@@ -193,7 +193,8 @@ fn html(status: StatusCode, title: &str, body: &str) -> Answer {
         .with("content-security-policy", POLICY.to_owned())
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in a page: never markup.
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -57,7 +57,7 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "method_not_allowed" => false,
         "unauthenticated" | "forbidden" => !public,
         "account_header_required" | "account_header_refused" => takes_account(route),
-        "not_found" => names || takes_account(route),
+        "not_found" => names || !public,
         "billing_cycle_invalid" | "currency_unknown" | "time_zone_unknown" | "amount_malformed"
         | "amount_too_precise" | "amount_too_large" => route.takes.is_some() && writes,
         "signature_invalid" => route.operation.ends_with("::confirm"),
