@@ -34,7 +34,7 @@ use crate::{
     app::{App, Face},
     config::{Opening, Place},
     database::Database,
-    telemetry,
+    http, telemetry,
 };
 
 /// What a command fails with: a text for people, causes included.
@@ -96,6 +96,8 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Measure appends and replay on this machine, beside bare Postgres
     Bench(bench::Bench),
+    /// Print the OpenAPI document of everything that is served
+    Openapi,
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -138,6 +140,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Clock(command) => command.run(&place, output).await,
         Command::Rebuild(command) => command.run(&place, output).await,
         Command::Bench(command) => command.run(output).await,
+        Command::Openapi => {
+            output::line(&format!("{:#}", http::openapi::document()))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "daybook", &mut std::io::stdout());

@@ -74,6 +74,19 @@ impl<T: JsonSchema> Body for Maybe<T> {
     }
 }
 
+/// A body that comes as a form of a page, and may be left out.
+#[derive(Debug)]
+pub struct Form<T>(PhantomData<T>);
+
+impl<T: JsonSchema> Body for Form<T> {
+    const REQUIRED: bool = false;
+    const TYPE: &'static str = "application/x-www-form-urlencoded";
+
+    fn shape(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
 /// A type that a route gives as its content.
 pub trait Content {
     /// Its content type.

@@ -5,15 +5,25 @@ use std::sync::Arc;
 use daybook_events::{
     Currency, Money, Rejection, event::Role, ids::AccountId, money::MoneyError, period::Cycle,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{call::Call, error::ApiError};
 use crate::app::App;
 
 /// A body without fields.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoFields {}
+
+/// The shape of an amount in major units, such as `15.00`; which digits fit depends on the
+/// currency.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "a schema, never a value")]
+pub(super) struct MajorUnits(
+    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"), example = "15.00")] String,
+);
 
 /// The cycle of a word.
 ///

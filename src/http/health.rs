@@ -3,18 +3,63 @@
 use std::sync::Arc;
 
 use daybook_events::store;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use warp::http::StatusCode;
 
 use super::{answer::Answer, call::Call, error::ApiError};
 use crate::app::App;
+
+/// That the process runs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Alive {
+    /// Always `ok`.
+    #[schemars(example = &"ok")]
+    status: String,
+}
+
+/// Whether the process can do its work.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Readiness {
+    /// Whether it can.
+    status: Ready,
+    /// Whether the database answers.
+    database: bool,
+    /// The last position of the log; `null` where the database does not answer.
+    position: Option<i64>,
+    /// How far the projections have come.
+    projections: Progress,
+    /// What keeps the log append-only; `null` where the database does not answer.
+    append_only: Option<String>,
+}
+
+/// Whether the process can do its work.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ready {
+    /// It can.
+    Ready,
+    /// Something is wrong.
+    NotReady,
+}
+
+/// How far the projections have come.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Progress {
+    /// The position that they show.
+    position: i64,
+    /// How many positions the log is ahead; `null` where that is not known.
+    lag: Option<i64>,
+    /// Why they stand still; `null` where they do not.
+    halted: Option<String>,
+}
 
 /// The process runs.
 ///
 /// # Errors
 /// Never.
 pub async fn healthz(_: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    Ok(Answer::ok(&json!({ "status": "ok" })))
+    Ok(Answer::ok(&Alive { status: "ok".to_owned() }))
 }
 
 /// The database answers, the projections follow, and what keeps the log append-only.
@@ -36,13 +81,13 @@ pub async fn readyz(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
     let lag = position.map(|position| (position - progress.position).max(0));
     let answer = Answer::json(
         status,
-        &json!({
-            "status": if ready { "ready" } else { "not_ready" },
-            "database": position.is_some(),
-            "position": position,
-            "projections": { "position": progress.position, "lag": lag, "halted": progress.halted },
-            "append_only": append_only,
-        }),
+        &Readiness {
+            status: if ready { Ready::Ready } else { Ready::NotReady },
+            database: position.is_some(),
+            position,
+            projections: Progress { position: progress.position, lag, halted: progress.halted },
+            append_only: append_only.map(str::to_owned),
+        },
     );
     Ok(answer)
 }

@@ -104,6 +104,20 @@ pub enum JsonError {
 }
 
 impl JsonError {
+    /// Every code there is.
+    pub const CODES: &'static [&'static str] = &[
+        "json_not_utf8",
+        "json_syntax",
+        "json_too_deep",
+        "json_too_large",
+        "json_duplicate_key",
+        "json_nul",
+        "json_unknown_field",
+        "json_missing_field",
+        "json_shape",
+        "json_empty",
+    ];
+
     /// The stable code of this error for problem documents.
     pub fn code(&self) -> &'static str {
         match self {
@@ -139,6 +153,20 @@ pub struct Object<T>(pub T);
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         reader.deserialize_map(Fields(std::marker::PhantomData)).map(Self)
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Object<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<T>()
     }
 }
 

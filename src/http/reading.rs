@@ -22,6 +22,7 @@ use crate::app::App;
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Listed<T> {
     /// The rows, oldest first.
     pub data: Vec<T>,

@@ -3,7 +3,16 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin};
+use daybook_events::{
+    event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin},
+    personal::Party,
+    policy::Policy,
+    tax::TaxRules,
+};
+use daybook_projections::{
+    accounts::AccountRow, invoices::InvoiceRow, orders::OrderRow, payments::PaymentRow,
+    refunds::RefundRow, subscriptions::SubscriptionRow,
+};
 use serde_json::Value;
 use warp::http::Method;
 
@@ -11,11 +20,14 @@ use super::{
     answer::Answer,
     call::Call,
     contract::{
-        Asks, Body, Content, Csv, Gives, Html, Json, Takes,
+        Asks, Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
         params::{EXPORT, FORCE, PAGE, READ},
     },
     error::{ApiError, Dialect},
-    health, ledger, panel, processor, sandbox,
+    fields::NoFields,
+    health, ledger, openapi, panel, processor,
+    reading::Listed,
+    sandbox,
 };
 use crate::app::App;
 
@@ -101,8 +113,11 @@ macro_rules! routes {
             gives: Gives { status: $status, content: <$content as Content>::TYPE, shape: <$content as Content>::shape },
             handler: |app, call| Box::pin($($module)::+(app, call)),
             summary: $summary,
-            operation: stringify!($($module)::+),
+            operation: routes!(@name $($module)::+),
         },)*)*];
+    };
+    (@name $first:ident $(:: $more:ident)*) => {
+        concat!(stringify!($first) $(, "::", stringify!($more))*)
     };
     (@takes) => { None };
     (@takes $body:ty) => {
@@ -119,107 +134,111 @@ routes! {
             "One plan, by number, slug or id" => 200 Json<Value>;
         POST "/api/admin/plans/{id}/reapply-limits" SUPER, panel::reapply::ask(Value)[FORCE],
             "Move a plan's subscribers to its current limits" => 200 Json<Value>;
-        GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
-            "How far a reapplication has come" => 200 Json<Value>;
     }
     Processor {
         GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ],
-            "The caller's subscription" => 200 Json<Value>;
+            "The caller's subscription" => 200 Json<processor::shapes::Subscription>;
         GET "/api/billing/subscription" READERS, processor::subscription::list[PAGE, READ],
-            "Subscriptions, page by page" => 200 Json<Value>;
+            "Subscriptions, page by page" => 200 Json<Listed<processor::shapes::Subscription>>;
         GET "/api/billing/subscription/{id}" READERS, processor::subscription::get[READ],
-            "One subscription" => 200 Json<Value>;
-        PATCH "/api/billing/subscription/{id}" SUPER, processor::subscription::patch(Value),
-            "Change a subscription" => 200 Json<Value>;
-        POST "/api/billing/checkout" MANAGERS, processor::checkout::checkout(Value),
-            "Order a plan and start its checkout" => 200 Json<Value>;
-        POST "/api/billing/checkout/confirm" MANAGERS, processor::checkout::confirm(Value),
-            "Confirm the payment of a checkout" => 200 Json<Value>;
-        POST "/api/billing/plan-change" MANAGERS, processor::plan_change::plan_change(Value),
-            "Switch to another plan, prorated" => 200 Json<Value>;
-        POST "/api/billing/plan-change/preview" MANAGERS, processor::plan_change::preview(Value),
-            "What switching would cost now" => 200 Json<Value>;
-        POST "/api/billing/cancel" MANAGERS, processor::subscription::cancel(Value),
-            "Cancel, at period end by default" => 200 Json<Value>;
-        POST "/api/billing/resume" MANAGERS, processor::subscription::resume(Value),
-            "Take a cancellation back" => 200 Json<Value>;
-        POST "/api/billing/invoices/{id}/checkout" MANAGERS, processor::checkout::pay_invoice(Value),
-            "Start the checkout of an open invoice" => 200 Json<Value>;
+            "One subscription" => 200 Json<processor::shapes::Subscription>;
+        PATCH "/api/billing/subscription/{id}" SUPER, processor::subscription::patch(processor::subscription::Patch),
+            "Change a subscription" => 200 Json<processor::shapes::Subscription>;
+        POST "/api/billing/checkout" MANAGERS, processor::checkout::checkout(processor::checkout::CheckoutBody),
+            "Order a plan and start its checkout" => 200 Json<processor::shapes::CheckoutAnswer>;
+        POST "/api/billing/checkout/confirm" MANAGERS, processor::checkout::confirm(processor::checkout::ConfirmBody),
+            "Confirm the payment of a checkout" => 200 Json<processor::shapes::Confirmed>;
+        POST "/api/billing/plan-change" MANAGERS, processor::plan_change::plan_change(processor::plan_change::PlanChangeBody),
+            "Switch to another plan, prorated" => 200 Json<processor::shapes::PlanChangeAnswer>;
+        POST "/api/billing/plan-change/preview" MANAGERS, processor::plan_change::preview(processor::plan_change::PlanChangeBody),
+            "What switching would cost now" => 200 Json<processor::shapes::PlanChangePreview>;
+        POST "/api/billing/cancel" MANAGERS, processor::subscription::cancel(Maybe<processor::subscription::CancelBody>),
+            "Cancel, at period end by default" => 200 Json<processor::subscription::Cancelled>;
+        POST "/api/billing/resume" MANAGERS, processor::subscription::resume(Maybe<NoFields>),
+            "Take a cancellation back" => 200 Json<processor::subscription::Resumed>;
+        POST "/api/billing/invoices/{id}/checkout" MANAGERS, processor::checkout::pay_invoice(Maybe<NoFields>),
+            "Start the checkout of an open invoice" => 200 Json<processor::shapes::Checkout>;
         GET "/api/billing/payments/export" MONEY, processor::exports::payments[READ, EXPORT],
             "Payments as CSV" => 200 Csv;
     }
     Ledger {
+        GET "/openapi.json" PUBLIC, openapi::serve,
+            "All of this as an OpenAPI document" => 200 Json<openapi::Document>;
+        GET "/docs" PUBLIC, openapi::page::serve,
+            "All of this as a page for people" => 200 Html;
         GET "/healthz" PUBLIC, health::healthz,
-            "Whether the process runs" => 200 Json<Value>;
+            "Whether the process runs" => 200 Json<health::Alive>;
         GET "/readyz" PUBLIC, health::readyz,
-            "Whether it can do its work, and how safe the log is" => 200 Json<Value>;
+            "Whether it can do its work, and how safe the log is" => 200 Json<health::Readiness>;
+        GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
+            "How far a reapplication has come" => 200 Json<Value>;
         GET "/api/ledger/clock" READERS, ledger::clock::get,
-            "What time it is for the ledger" => 200 Json<Value>;
-        POST "/api/ledger/clock" SUPER, ledger::clock::advance(Value),
-            "Move a sandbox ledger's clock forward" => 200 Json<Value>;
+            "What time it is for the ledger" => 200 Json<ledger::clock::Time>;
+        POST "/api/ledger/clock" SUPER, ledger::clock::advance(ledger::clock::ClockBody),
+            "Move a sandbox ledger's clock forward" => 200 Json<ledger::clock::ClockMoved>;
         GET "/api/accounts" READERS, ledger::accounts::list[PAGE, READ],
-            "Accounts, page by page" => 200 Json<Value>;
-        POST "/api/accounts" SUPER, ledger::accounts::open(Value),
-            "Open an account" => 201 Json<Value>;
+            "Accounts, page by page" => 200 Json<Listed<AccountRow>>;
+        POST "/api/accounts" SUPER, ledger::accounts::open(ledger::accounts::OpenBody),
+            "Open an account" => 201 Json<ledger::accounts::Opened>;
         GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ],
-            "One account" => 200 Json<Value>;
+            "One account" => 200 Json<AccountRow>;
         GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ],
-            "An account's subscriptions" => 200 Json<Value>;
+            "An account's subscriptions" => 200 Json<Listed<SubscriptionRow>>;
         GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ],
-            "An account's orders" => 200 Json<Value>;
+            "An account's orders" => 200 Json<Listed<OrderRow>>;
         GET "/api/accounts/{id}/invoices" MONEY, ledger::accounts::invoices[PAGE, READ],
-            "An account's invoices" => 200 Json<Value>;
+            "An account's invoices" => 200 Json<Listed<InvoiceRow>>;
         GET "/api/accounts/{id}/payments" MONEY, ledger::accounts::payments[PAGE, READ],
-            "An account's payments" => 200 Json<Value>;
+            "An account's payments" => 200 Json<Listed<PaymentRow>>;
         GET "/api/accounts/{id}/refunds" MONEY, ledger::accounts::refunds[PAGE, READ],
-            "An account's refunds" => 200 Json<Value>;
+            "An account's refunds" => 200 Json<Listed<RefundRow>>;
         GET "/api/accounts/{id}/usage" ANYONE, ledger::usage::get[READ],
-            "What is used of the plan's limits" => 200 Json<Value>;
-        POST "/api/accounts/{id}/usage" SUPER, ledger::usage::report(Value),
-            "Report what is used of a limit" => 200 Json<Value>;
-        POST "/api/accounts/{id}/usage/reservations" SUPER, ledger::usage::reserve(Value),
-            "Set room aside under a limit" => 201 Json<Value>;
-        POST "/api/accounts/{id}/usage/reservations/{reservation}/release" SUPER, ledger::usage::release(Value),
-            "Give room back that was set aside" => 200 Json<Value>;
-        POST "/api/accounts/{id}/credit" SUPER, ledger::adjustments::credit(Value),
-            "Give the account credit" => 200 Json<Value>;
-        POST "/api/accounts/{id}/invoices/{invoice}/write-off" SUPER, ledger::adjustments::write_off(Value),
-            "Give up what is due on an invoice" => 200 Json<Value>;
-        POST "/api/accounts/{id}/invoices/{invoice}/credit-note" SUPER, ledger::adjustments::credit_note(Value),
-            "Take an invoice back, or part of it" => 200 Json<Value>;
-        POST "/api/accounts/{id}/adjustments/{adjustment}/undo" SUPER, ledger::adjustments::undo(Value),
-            "Undo a wrong adjustment" => 200 Json<Value>;
-        POST "/api/accounts/{id}/orders/{order}/cancel" MANAGERS, ledger::adjustments::cancel_order(Value),
-            "Cancel an order that nobody has paid" => 200 Json<Value>;
-        POST "/api/accounts/{id}/release" SUPER, ledger::adjustments::release(Value),
-            "Bill a parked account again" => 200 Json<Value>;
+            "What is used of the plan's limits" => 200 Json<ledger::usage::AccountUsage>;
+        POST "/api/accounts/{id}/usage" SUPER, ledger::usage::report(ledger::usage::ReportBody),
+            "Report what is used of a limit" => 200 Json<ledger::usage::Reported>;
+        POST "/api/accounts/{id}/usage/reservations" SUPER, ledger::usage::reserve(ledger::usage::ReserveBody),
+            "Set room aside under a limit" => 201 Json<ledger::usage::RoomSetAside>;
+        POST "/api/accounts/{id}/usage/reservations/{reservation}/release" SUPER, ledger::usage::release(Maybe<NoFields>),
+            "Give room back that was set aside" => 200 Json<ledger::usage::RoomReleased>;
+        POST "/api/accounts/{id}/credit" SUPER, ledger::adjustments::credit(ledger::adjustments::CreditBody),
+            "Give the account credit" => 201 Json<ledger::adjustments::CreditGiven>;
+        POST "/api/accounts/{id}/invoices/{invoice}/write-off" SUPER, ledger::adjustments::write_off(ledger::adjustments::ReasonBody),
+            "Give up what is due on an invoice" => 201 Json<ledger::adjustments::WrittenOff>;
+        POST "/api/accounts/{id}/invoices/{invoice}/credit-note" SUPER, ledger::adjustments::credit_note(ledger::adjustments::CreditNoteBody),
+            "Take an invoice back, or part of it" => 201 Json<ledger::adjustments::CreditNoteGiven>;
+        POST "/api/accounts/{id}/adjustments/{adjustment}/undo" SUPER, ledger::adjustments::undo(ledger::adjustments::ReasonBody),
+            "Undo a wrong adjustment" => 201 Json<ledger::adjustments::Undone>;
+        POST "/api/accounts/{id}/orders/{order}/cancel" MANAGERS, ledger::adjustments::cancel_order(Maybe<ledger::adjustments::OptionalReasonBody>),
+            "Cancel an order that nobody has paid" => 200 Json<ledger::adjustments::OrderCancelled>;
+        POST "/api/accounts/{id}/release" SUPER, ledger::adjustments::release(ledger::adjustments::ReasonBody),
+            "Bill a parked account again" => 200 Json<ledger::adjustments::Released>;
         GET "/api/coupons" READERS, ledger::coupons::list[PAGE, READ],
-            "Coupons, page by page" => 200 Json<Value>;
-        POST "/api/coupons" SUPER, ledger::coupons::offer(Value),
-            "Put a coupon on offer" => 201 Json<Value>;
+            "Coupons, page by page" => 200 Json<Listed<ledger::coupons::Coupon>>;
+        POST "/api/coupons" SUPER, ledger::coupons::offer(ledger::coupons::CouponBody),
+            "Put a coupon on offer" => 201 Json<ledger::coupons::Coupon>;
         GET "/api/coupons/{code}" READERS, ledger::coupons::get[READ],
-            "One coupon" => 200 Json<Value>;
-        POST "/api/coupons/{code}/withdraw" SUPER, ledger::coupons::withdraw(Value),
-            "Take a coupon off offer" => 200 Json<Value>;
-        POST "/api/refunds" MANAGERS, ledger::refunds::request(Value),
-            "Ask for a refund by the policy" => 201 Json<Value>;
+            "One coupon" => 200 Json<ledger::coupons::Coupon>;
+        POST "/api/coupons/{code}/withdraw" SUPER, ledger::coupons::withdraw(Maybe<NoFields>),
+            "Take a coupon off offer" => 200 Json<ledger::coupons::CouponWithdrawn>;
+        POST "/api/refunds" MANAGERS, ledger::refunds::request(ledger::refunds::RefundBody),
+            "Ask for a refund by the policy" => 201 Json<ledger::refunds::RefundsMade>;
         GET "/api/refunds/{id}" MONEY, ledger::refunds::get[READ],
-            "One refund" => 200 Json<Value>;
+            "One refund" => 200 Json<RefundRow>;
         GET "/api/ledger/policy" READERS, ledger::rules::policy,
-            "The billing policy in force" => 200 Json<Value>;
-        POST "/api/ledger/policy" SUPER, ledger::rules::adopt_policy(Value),
-            "Adopt another billing policy" => 200 Json<Value>;
+            "The billing policy in force" => 200 Json<ledger::rules::PolicyInForce>;
+        POST "/api/ledger/policy" SUPER, ledger::rules::adopt_policy(Policy),
+            "Adopt another billing policy" => 200 Json<ledger::rules::PolicyInForce>;
         GET "/api/ledger/tax-rules" READERS, ledger::rules::tax_rules,
-            "The tax rules in force" => 200 Json<Value>;
-        POST "/api/ledger/tax-rules" SUPER, ledger::rules::adopt_tax_rules(Value),
-            "Adopt tax rules" => 200 Json<Value>;
+            "The tax rules in force" => 200 Json<ledger::rules::TaxRulesInForce>;
+        POST "/api/ledger/tax-rules" SUPER, ledger::rules::adopt_tax_rules(TaxRules),
+            "Adopt tax rules" => 200 Json<ledger::rules::TaxRulesInForce>;
         GET "/api/ledger/seller" READERS, ledger::rules::seller,
-            "The seller, as later documents name it" => 200 Json<Value>;
-        POST "/api/ledger/seller" SUPER, ledger::rules::revise_seller(Value),
-            "Change the seller's particulars on later documents" => 200 Json<Value>;
+            "The seller, as later documents name it" => 200 Json<ledger::rules::SellerNamed>;
+        POST "/api/ledger/seller" SUPER, ledger::rules::revise_seller(Party),
+            "Change the seller's particulars on later documents" => 200 Json<ledger::rules::SellerNamed>;
         GET "/sandbox/checkout/{id}" PUBLIC, sandbox::page,
             "The sandbox's checkout page" => 200 Html;
-        POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Value),
-            "Pay in the sandbox" => 200 Json<Value>;
+        POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Form<sandbox::PayForm>),
+            "Pay in the sandbox" => 200 Json<sandbox::SandboxPayment>;
     }
 }

@@ -11,7 +11,8 @@ use daybook_projections::{
     orders::{OrderRow, OrderStatus, Orders},
     query::Reach,
 };
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
@@ -85,6 +86,27 @@ fn closed(order: &OrderRow) -> String {
     format!("<h1>{state}</h1><p>There is nothing to do here.</p>{}", details(order))
 }
 
+/// What the page's buttons send: as a form, whatever the caller says its type is.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "read as a form, field by field; the schema says what is read")]
+pub struct PayForm {
+    /// Whether the payment is to succeed; it does by default.
+    #[schemars(extend("enum" = ["success", "failure"]))]
+    outcome: Option<String>,
+}
+
+/// What the processor hands to the client, which confirms the payment with it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SandboxPayment {
+    /// The processor's id of the payment.
+    payment_id: String,
+    /// The processor's id of the order.
+    order_id: String,
+    /// The processor's signature over the two, lower-case hex.
+    signature: String,
+}
+
 /// `POST /sandbox/checkout/{id}/pay`: what the processor's page would hand to the panel.
 ///
 /// # Errors
@@ -124,7 +146,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let payment_id = sandbox.payment_id(order_id, &Uuid::now_v7().to_string());
     let signature = sandbox.sign(order_id, &payment_id);
     if wants_json {
-        let body = json!({ "paymentId": payment_id, "orderId": order_id, "signature": signature });
+        let order_id = order_id.to_owned();
+        let body = SandboxPayment { payment_id, order_id, signature };
         return Ok(Answer::ok(&body));
     }
     let body = format!(
@@ -170,7 +193,8 @@ fn html(status: StatusCode, title: &str, body: &str) -> Answer {
         .with("content-security-policy", POLICY.to_owned())
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in a page: never markup.
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

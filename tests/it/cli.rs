@@ -113,6 +113,7 @@ async fn every_command_says_what_it_is_for() {
         ("verify", "hash"),
         ("rebuild", "projections"),
         ("bench", "Measure"),
+        ("openapi", "everything that is served"),
         ("completions", "completion script"),
     ] {
         let mut args: Vec<_> = command.split_whitespace().collect();

@@ -36,6 +36,8 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::openapi::answers;
+
 /// Where the shared cluster lives: not under a home directory, which other users cannot enter.
 pub(crate) fn cluster_dir() -> PathBuf {
     let name = std::env::var("DAYBOOK_TEST_CLUSTER").unwrap_or_else(|_| "shared".to_owned());
@@ -278,8 +280,8 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
     ) -> Answered {
-        let method = method.parse().unwrap();
-        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        let method: reqwest::Method = method.parse().unwrap();
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.url));
         if !key.is_empty() {
             request = request.bearer_auth(key);
         }
@@ -291,7 +293,12 @@ impl TestApp {
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answered { status, headers, text: response.text().await.unwrap() }
+        let answer = Answered { status, headers, text: response.text().await.unwrap() };
+        // Whatever a test looks at, what the server says is what its document says.
+        if let Err(fault) = answers::check(method.as_str(), path, &answer) {
+            panic!("{method} {path} breaks the OpenAPI document: {fault}\n{}", answer.text);
+        }
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str, key: &str) -> Answered {

@@ -20,6 +20,7 @@ mod idempotency;
 mod journey;
 mod local_postgres;
 mod lost_commit;
+mod openapi;
 mod oracle;
 mod plan_changes;
 mod preview;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use daybook_events::{
+    Currency,
     commands::OpenAccount,
     ids::{AccountId, Id},
     personal::{Party, Personal},
@@ -12,8 +13,8 @@ use daybook_projections::{
     accounts::Accounts, invoices::Invoices, orders::Orders, payments::Payments, query::Reach,
     refunds::Refunds, subscriptions::Subscriptions,
 };
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use warp::http::StatusCode;
 
@@ -28,14 +29,29 @@ use crate::http::{
 };
 
 /// What `POST /api/accounts` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct OpenBody {
+pub struct OpenBody {
+    /// The panel's own id of the customer: two accounts never share one.
+    #[schemars(length(min = 1, max = 200))]
     external_id: Option<String>,
+    /// What everything is billed in.
+    #[schemars(with = "Currency")]
     currency: String,
+    /// The IANA name of the zone on whose calendar periods are reckoned; `UTC` where it is absent.
+    #[schemars(example = &"Europe/Berlin")]
     time_zone: Option<String>,
+    /// Whom invoices are made out to.
     #[serde(default)]
+    #[schemars(default)]
     billing: Object<Party>,
+}
+
+/// An account that was opened.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Opened {
+    /// The account's id.
+    account_id: AccountId,
 }
 
 /// `POST /api/accounts`
@@ -63,7 +79,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let receipt = app.submit(request).await?;
     let account_id = receipt.events.iter().find_map(|recorded| recorded.account());
     let account_id = account_id.ok_or_else(|| ApiError::internal(&"no account was opened"))?;
-    let body = json!({ "account_id": account_id });
+    let body = Opened { account_id };
     Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
 }
 

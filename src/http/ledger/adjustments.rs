@@ -4,45 +4,66 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    Recorded,
+    Currency, Money, Recorded,
     commands::{
         CancelOrder, Command, CreditInvoice, GrantCredit, ReleaseAccount, UndoAdjustment, WriteOff,
     },
     event::{
-        AccountEvent, CreditEvent, CreditNoteIssued, CreditReason, CreditSource, InvoiceEvent,
+        AccountEvent, Adjusted, CreditEvent, CreditNoteIssued, CreditReason, CreditSource, InvoiceEvent,
         SubscriptionEvent,
     },
-    ids::{AdjustmentId, InvoiceId, OrderId},
+    ids::{AccountId, AdjustmentId, CreditNoteId, InvoiceId, OrderId, SubscriptionId},
     store::Receipt,
+    totals::Totals,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use daybook_projections::orders::OrderStatus;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
 
 use crate::app::App;
 use crate::http::{answer::Answer, call::Call, error::ApiError, fields, outcome, reading::reached};
 
 /// A body that gives a reason.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReasonBody {
+pub struct ReasonBody {
+    /// Why.
+    #[schemars(length(min = 1, max = 500))]
     reason: String,
 }
 
 /// A body that may give a reason.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct OptionalReasonBody {
+pub struct OptionalReasonBody {
+    /// Why.
     reason: Option<String>,
 }
 
 /// What `POST /api/accounts/{id}/credit` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CreditBody {
+pub struct CreditBody {
     /// In major units.
+    #[schemars(with = "fields::MajorUnits")]
     amount: String,
+    /// The currency of the amount; the account's own where it is absent.
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
+    /// Why.
+    #[schemars(length(min = 1, max = 500))]
+    reason: String,
+}
+
+/// Credit that was given.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CreditGiven {
+    /// The adjustment's id, by which it can be undone.
+    adjustment_id: AdjustmentId,
+    /// How much.
+    amount: Money,
+    /// Why.
     reason: String,
 }
 
@@ -59,15 +80,32 @@ pub async fn credit(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let receipt = ask(&app, &call, command, Some(reason)).await?;
     answer(StatusCode::CREATED, &receipt, |event| match event {
         AccountEvent::Credit(CreditEvent::CreditGranted(granted)) => match &granted.source {
-            CreditSource::Adjustment { adjustment_id, reason } => Some(json!({
-                "adjustment_id": adjustment_id,
-                "amount": granted.amount,
-                "reason": reason,
-            })),
+            CreditSource::Adjustment { adjustment_id, reason } => Some(CreditGiven {
+                adjustment_id: *adjustment_id,
+                amount: granted.amount,
+                reason: reason.clone(),
+            }),
             CreditSource::CreditNote { .. } | CreditSource::Overpayment { .. } => None,
         },
         _ => None,
     })
+}
+
+/// What is given up on an invoice.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct WrittenOff {
+    /// The adjustment's id, by which it can be undone.
+    adjustment_id: AdjustmentId,
+    /// Which invoice.
+    invoice_id: InvoiceId,
+    /// Its number.
+    invoice_number: String,
+    /// How much is given up.
+    amount: Money,
+    /// Why.
+    reason: String,
+    /// The subscription that is in good standing again for it; `null` where none is.
+    recovered_subscription_id: Option<SubscriptionId>,
 }
 
 /// `POST /api/accounts/{id}/invoices/{invoice}/write-off`: gives up what is due.
@@ -87,26 +125,56 @@ pub async fn write_off(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         _ => None,
     });
     answer(StatusCode::CREATED, &receipt, |event| match event {
-        AccountEvent::Invoice(InvoiceEvent::InvoiceWrittenOff(it)) => Some(json!({
-            "adjustment_id": it.adjustment_id,
-            "invoice_id": it.invoice_id,
-            "invoice_number": it.invoice_number,
-            "amount": it.amount,
-            "reason": it.reason,
-            "recovered_subscription_id": recovered.as_ref().map(|(_, id)| id),
-        })),
+        AccountEvent::Invoice(InvoiceEvent::InvoiceWrittenOff(it)) => Some(WrittenOff {
+            adjustment_id: it.adjustment_id,
+            invoice_id: it.invoice_id,
+            invoice_number: it.invoice_number.clone(),
+            amount: it.amount,
+            reason: it.reason.clone(),
+            recovered_subscription_id: recovered.as_ref().map(|(_, id)| *id),
+        }),
         _ => None,
     })
 }
 
 /// What `POST /api/accounts/{id}/invoices/{invoice}/credit-note` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CreditNoteBody {
+pub struct CreditNoteBody {
     /// In major units; all that is left of the invoice where it is absent.
+    #[schemars(with = "Option<fields::MajorUnits>")]
     amount: Option<String>,
+    /// The currency of the amount; the account's own where it is absent.
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
+    /// Why.
+    #[schemars(length(min = 1, max = 500))]
     reason: String,
+}
+
+/// A credit note that was issued by hand.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CreditNoteGiven {
+    /// The credit note's id.
+    credit_note_id: CreditNoteId,
+    /// Its number, without gaps in its financial year.
+    number: Option<String>,
+    /// The invoice that it takes back, or part of it.
+    invoice_id: InvoiceId,
+    /// That invoice's number.
+    invoice_number: String,
+    /// Its sums.
+    totals: Totals,
+    /// How much it takes back, with tax.
+    total: Money,
+    /// What of it was not paid yet, and need not be.
+    reduces_due: Money,
+    /// What of it became account credit.
+    to_credit: Money,
+    /// What of it goes back to the customer.
+    to_refund: Money,
+    /// Why.
+    reason: Option<String>,
 }
 
 /// `POST /api/accounts/{id}/invoices/{invoice}/credit-note`: takes the invoice back, or part of it.
@@ -141,19 +209,32 @@ pub async fn credit_note(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
 }
 
-fn note_shape(recorded: &Recorded, note: &CreditNoteIssued) -> Value {
-    json!({
-        "credit_note_id": note.credit_note_id,
-        "number": recorded.number,
-        "invoice_id": note.invoice_id,
-        "invoice_number": note.invoice_number,
-        "totals": note.totals,
-        "total": note.totals.total,
-        "reduces_due": note.reduces_due,
-        "to_credit": note.to_credit,
-        "to_refund": note.to_refund,
-        "reason": note.explanation,
-    })
+fn note_shape(recorded: &Recorded, note: &CreditNoteIssued) -> CreditNoteGiven {
+    CreditNoteGiven {
+        credit_note_id: note.credit_note_id,
+        number: recorded.number.clone(),
+        invoice_id: note.invoice_id,
+        invoice_number: note.invoice_number.clone(),
+        totals: note.totals.clone(),
+        total: note.totals.total,
+        reduces_due: note.reduces_due,
+        to_credit: note.to_credit,
+        to_refund: note.to_refund,
+        reason: note.explanation.clone(),
+    }
+}
+
+/// An adjustment that was undone.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Undone {
+    /// The adjustment.
+    adjustment_id: AdjustmentId,
+    /// What it had done.
+    adjusted: Adjusted,
+    /// How much.
+    amount: Money,
+    /// Why it was wrong.
+    reason: String,
 }
 
 /// `POST /api/accounts/{id}/adjustments/{adjustment}/undo`
@@ -167,14 +248,23 @@ pub async fn undo(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let command = UndoAdjustment { account_id, adjustment_id, reason: reason.clone() };
     let receipt = ask(&app, &call, command, Some(reason)).await?;
     answer(StatusCode::CREATED, &receipt, |event| match event {
-        AccountEvent::Credit(CreditEvent::AdjustmentUndone(undone)) => Some(json!({
-            "adjustment_id": undone.adjustment_id,
-            "adjusted": undone.adjusted,
-            "amount": undone.amount,
-            "reason": undone.reason,
-        })),
+        AccountEvent::Credit(CreditEvent::AdjustmentUndone(undone)) => Some(Undone {
+            adjustment_id: undone.adjustment_id,
+            adjusted: undone.adjusted.clone(),
+            amount: undone.amount,
+            reason: undone.reason.clone(),
+        }),
         _ => None,
     })
+}
+
+/// An order that nobody wants any more.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OrderCancelled {
+    /// The order's id.
+    order_id: OrderId,
+    /// How far it has come: `cancelled`.
+    status: OrderStatus,
 }
 
 /// `POST /api/accounts/{id}/orders/{order}/cancel`
@@ -186,8 +276,18 @@ pub async fn cancel_order(app: Arc<App>, call: Call) -> Result<Answer, ApiError>
     let OptionalReasonBody { reason } = call.json_or_empty()?;
     let order_id: OrderId = call.captured_id(1)?;
     let receipt = ask(&app, &call, CancelOrder { account_id, order_id }, reason).await?;
-    let body = json!({ "order_id": order_id, "status": "cancelled" });
+    let body = OrderCancelled { order_id, status: OrderStatus::Cancelled };
     Ok(Answer::ok(&body).at(receipt.position()))
+}
+
+/// An account that is billed again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Released {
+    /// The account's id.
+    account_id: AccountId,
+    /// What became of it: `released`.
+    #[schemars(example = &"released")]
+    status: String,
 }
 
 /// `POST /api/accounts/{id}/release`: bills a parked account again.
@@ -199,7 +299,7 @@ pub async fn release(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let ReasonBody { reason } = call.json()?;
     let command = ReleaseAccount { account_id, reason: reason.clone() };
     let receipt = ask(&app, &call, command, Some(reason)).await?;
-    let body = json!({ "account_id": account_id, "status": "released" });
+    let body = Released { account_id, status: "released".to_owned() };
     Ok(Answer::ok(&body).at(receipt.position()))
 }
 
@@ -217,10 +317,10 @@ fn events(receipt: &Receipt) -> impl Iterator<Item = &Recorded> {
 }
 
 /// The answer that the newest event of a kind gives.
-fn answer(
+fn answer<T: Serialize>(
     status: StatusCode,
     receipt: &Receipt,
-    shape: impl Fn(&AccountEvent) -> Option<Value>,
+    shape: impl Fn(&AccountEvent) -> Option<T>,
 ) -> Result<Answer, ApiError> {
     let found = outcome::last(events(receipt), shape);
     let (_, body) = found.ok_or_else(|| ApiError::internal(&"a command without its event"))?;

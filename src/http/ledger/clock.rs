@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use daybook_events::Timestamp;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::http::{answer::Answer, call::Call, error::ApiError};
 use crate::{
@@ -12,21 +12,50 @@ use crate::{
     scheduler::{self, SchedulerError},
 };
 
+/// What time it is for the ledger.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Time {
+    /// The instant.
+    now: Timestamp,
+    /// Whether the clock stands until it is moved, as only a sandbox ledger's can.
+    stands: bool,
+}
+
 /// `GET /api/ledger/clock`
 ///
 /// # Errors
 /// The failure of the machinery.
 pub async fn get(app: Arc<App>, _call: Call) -> Result<Answer, ApiError> {
     let stands = app.ledger.look(None, |world| world.book.clock.is_some()).await?;
-    Ok(Answer::ok(&json!({ "now": app.ledger.now().await?, "stands": stands })))
+    Ok(Answer::ok(&Time { now: app.ledger.now().await?, stands }))
 }
 
 /// What `POST /api/ledger/clock` takes: one of the two.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ClockBody {
+#[schemars(example = serde_json::json!({ "days": 1 }))]
+pub struct ClockBody {
+    /// The instant to move to.
+    #[schemars(with = "Option<Timestamp>")]
     to: Option<String>,
+    /// How many days to move on.
+    #[schemars(range(max = 100_000))]
     days: Option<u64>,
+}
+
+/// A clock that was moved.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ClockMoved {
+    /// Where it stood.
+    from: Timestamp,
+    /// Where it stands.
+    to: Timestamp,
+    /// How often something that fell due was recorded on an account.
+    accounts: u64,
+    /// How many events that made.
+    events: u64,
+    /// How many accounts were parked.
+    parked: u64,
 }
 
 /// `POST /api/ledger/clock`: answers when everything that falls due on the way is recorded.
@@ -48,13 +77,13 @@ pub async fn advance(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let advanced = scheduler::advance(&app, to, &mut |_, _| {}).await?;
     let position = *app.ledger.position().borrow();
     app.reaches(position).await;
-    let body = json!({
-        "from": advanced.from,
-        "to": advanced.to,
-        "accounts": advanced.settled.accounts,
-        "events": advanced.settled.events,
-        "parked": advanced.settled.parked,
-    });
+    let body = ClockMoved {
+        from: advanced.from,
+        to: advanced.to,
+        accounts: advanced.settled.accounts,
+        events: advanced.settled.events,
+        parked: advanced.settled.parked,
+    };
     Ok(Answer::ok(&body).at(position))
 }
 

@@ -8,14 +8,15 @@ use daybook_events::{
     coupon::{CouponCode, CouponDuration, CouponTerms, CouponValue},
     event::CouponEvent,
     ids::PlanId,
+    percent::Percent,
     world::World,
 };
 use daybook_projections::{
     coupons::{CouponRow, Coupons},
     query::{Page, Reach},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
 
 use crate::app::App;
@@ -28,20 +29,70 @@ use crate::http::{
 };
 
 /// What `POST /api/coupons` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CouponBody {
+#[schemars(example = serde_json::json!({ "code": "SPRING10", "percent": "10" }))]
+pub struct CouponBody {
+    /// The code that customers type.
+    #[schemars(with = "CouponCode")]
     code: String,
+    /// How many per cent it takes off; either this or `amounts` is given.
+    #[schemars(with = "Option<Percent>")]
     percent: Option<String>,
-    /// In major units, by currency.
+    /// How much it takes off, in major units, by currency.
+    #[schemars(with = "Option<BTreeMap<String, fields::MajorUnits>>")]
     amounts: Option<BTreeMap<String, String>>,
+    /// How many periods it discounts; one where it is absent.
     duration: Option<CouponDuration>,
-    /// Ids, numbers or slugs.
+    /// The plans that it is good for, by id, number or slug; all where it is absent.
     plans: Option<Vec<String>>,
+    /// How many orders may hold it; any number where it is absent.
     max_redemptions: Option<u32>,
+    /// How many orders of one account may hold it; any number where it is absent.
     max_per_account: Option<u32>,
+    /// The instant from which on it is good.
     valid_from: Option<Timestamp>,
+    /// The instant from which on it is not any more.
     expires_at: Option<Timestamp>,
+}
+
+/// A coupon.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Coupon {
+    /// The code that customers type.
+    code: CouponCode,
+    /// How many per cent it takes off; `null` where it takes off amounts.
+    percent: Option<Percent>,
+    /// How much it takes off, in major units, by currency; `null` where it is a percentage.
+    #[schemars(with = "Option<BTreeMap<String, fields::MajorUnits>>")]
+    amounts: Option<BTreeMap<String, String>>,
+    /// How many periods it discounts.
+    duration: CouponDuration,
+    /// The plans that it is good for; none is all of them.
+    plans: Vec<PlanId>,
+    /// How many orders may hold it; `null` is any number.
+    max_redemptions: Option<u32>,
+    /// How many orders of one account may hold it; `null` is any number.
+    max_per_account: Option<u32>,
+    /// The instant from which on it is good; `null` is always.
+    valid_from: Option<Timestamp>,
+    /// The instant from which on it is not any more; `null` is never.
+    expires_at: Option<Timestamp>,
+    /// How many orders hold it, paid or waiting.
+    redemptions: u32,
+    /// The instant of its offer.
+    offered_at: Timestamp,
+    /// The instant at which it was withdrawn; `null` while it is on offer.
+    withdrawn_at: Option<Timestamp>,
+}
+
+/// A coupon that was withdrawn.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CouponWithdrawn {
+    /// Its code.
+    code: CouponCode,
+    /// The instant of its withdrawal.
+    withdrawn_at: Option<Timestamp>,
 }
 
 fn invalid(problem: impl Into<String>) -> ApiError {
@@ -145,7 +196,7 @@ pub async fn withdraw(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let code = captured(&call)?;
     let receipt = app.submit(call.request(WithdrawCoupon { code })?).await?;
     let at = receipt.events.last().map(|recorded| recorded.effective_at);
-    let body = json!({ "code": code, "withdrawn_at": at });
+    let body = CouponWithdrawn { code, withdrawn_at: at };
     Ok(Answer::ok(&body).at(receipt.position()))
 }
 
@@ -158,7 +209,7 @@ fn captured(call: &Call) -> Result<CouponCode, ApiError> {
     call.capture(0).parse().map_err(|_| Rejection::CouponUnknown.into())
 }
 
-fn shape_of(row: &CouponRow) -> Value {
+fn shape_of(row: &CouponRow) -> Coupon {
     shape(row.code, &row.terms, row.redemptions, row.offered_at, row.withdrawn_at)
 }
 
@@ -168,27 +219,27 @@ fn shape(
     redemptions: u32,
     offered_at: Timestamp,
     withdrawn_at: Option<Timestamp>,
-) -> Value {
+) -> Coupon {
     let (percent, amounts) = match &terms.value {
-        CouponValue::Percent(percent) => (Some(percent), None),
+        CouponValue::Percent(percent) => (Some(*percent), None),
         CouponValue::Fixed(amounts) => {
             let by_currency =
                 |money: &Money| (money.currency().to_string(), money.amount().to_string());
             (None, Some(amounts.iter().map(by_currency).collect::<BTreeMap<_, _>>()))
         }
     };
-    json!({
-        "code": code,
-        "percent": percent,
-        "amounts": amounts,
-        "duration": terms.duration,
-        "plans": terms.plans,
-        "max_redemptions": terms.max_redemptions,
-        "max_per_account": terms.max_per_account,
-        "valid_from": terms.valid_from,
-        "expires_at": terms.expires_at,
-        "redemptions": redemptions,
-        "offered_at": offered_at,
-        "withdrawn_at": withdrawn_at,
-    })
+    Coupon {
+        code,
+        percent,
+        amounts,
+        duration: terms.duration,
+        plans: terms.plans.clone(),
+        max_redemptions: terms.max_redemptions,
+        max_per_account: terms.max_per_account,
+        valid_from: terms.valid_from,
+        expires_at: terms.expires_at,
+        redemptions,
+        offered_at,
+        withdrawn_at,
+    }
 }

@@ -3,30 +3,80 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    Money, Rejection,
+    Currency, Money, Rejection,
     commands::{RecordRefund, RefundOutcome, RequestRefund},
     event::{AccountEvent, InvoiceEvent, PaymentEvent, RefundRequested, Role},
-    ids::{AccountId, RefundId},
+    ids::{AccountId, CreditNoteId, InvoiceId, PaymentId, RefundId},
+    refund_policy::Verdict,
     store::SubmitError,
 };
-use daybook_projections::refunds::Refunds;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use daybook_projections::refunds::{RefundStatus, Refunds};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
 
 use crate::app::App;
 use crate::http::{answer::Answer, call::Call, error::ApiError, fields, outcome, reading::shown};
 
 /// What `POST /api/refunds` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RefundBody {
+pub struct RefundBody {
     /// In major units; everything that the policy grants where it is absent.
+    #[schemars(with = "Option<fields::MajorUnits>")]
     amount: Option<String>,
+    /// The currency of the amount; the account's own where it is absent.
+    #[schemars(with = "Option<Currency>")]
     currency: Option<String>,
+    /// Why.
+    #[schemars(length(min = 1, max = 500))]
     reason: String,
+    /// Whether the refund policy is set aside; only super admins do that.
     #[serde(default, rename = "override")]
     override_policy: bool,
+}
+
+/// What a request for a refund brought about.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RefundsMade {
+    /// One refund for each payment that money goes back to.
+    refunds: Vec<RefundMade>,
+    /// The credit notes that take the invoices back.
+    credit_notes: Vec<CreditNoteOfRefund>,
+}
+
+/// A refund as the processor answered it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RefundMade {
+    /// The refund's id.
+    refund_id: RefundId,
+    /// The payment that it goes back to.
+    payment_id: PaymentId,
+    /// How much goes back.
+    amount: Money,
+    /// How far it has come.
+    status: RefundStatus,
+    /// What the policy said, and from what.
+    eligibility: Verdict,
+    /// Why.
+    reason: String,
+}
+
+/// A credit note that a refund brought about.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CreditNoteOfRefund {
+    /// The credit note's id.
+    id: CreditNoteId,
+    /// Its number, without gaps in its financial year.
+    number: Option<String>,
+    /// The invoice that it takes back, or part of it.
+    invoice_id: InvoiceId,
+    /// How much it takes back, with tax.
+    total: Money,
+    /// What of it goes back to the customer.
+    to_refund: Money,
+    /// What of it became account credit.
+    to_credit: Money,
 }
 
 /// `POST /api/refunds`: reserves the money, asks the processor, records its answer.
@@ -61,18 +111,18 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         .events
         .iter()
         .filter_map(|recorded| match outcome::account_event(recorded)? {
-            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(json!({
-                "id": note.credit_note_id,
-                "number": recorded.number,
-                "invoice_id": note.invoice_id,
-                "total": note.totals.total,
-                "to_refund": note.to_refund,
-                "to_credit": note.to_credit,
-            })),
+            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(CreditNoteOfRefund {
+                    id: note.credit_note_id,
+                    number: recorded.number.clone(),
+                    invoice_id: note.invoice_id,
+                    total: note.totals.total,
+                    to_refund: note.to_refund,
+                    to_credit: note.to_credit,
+                }),
             _ => None,
         })
         .collect();
-    let body = json!({ "refunds": refunds, "credit_notes": notes });
+    let body = RefundsMade { refunds, credit_notes: notes };
     Ok(Answer::json(StatusCode::CREATED, &body).at(position))
 }
 
@@ -83,12 +133,12 @@ async fn settle(
     account_id: AccountId,
     nth: usize,
     requested: &RefundRequested,
-) -> Result<(Value, i64), ApiError> {
+) -> Result<(RefundMade, i64), ApiError> {
     let refund_id = requested.refund_id;
     let outcome = app.processor.refund(refund_id)?;
     let status = match &outcome {
-        RefundOutcome::Processed(_) => "processed",
-        RefundOutcome::Failed(_) => "failed",
+        RefundOutcome::Processed(_) => RefundStatus::Processed,
+        RefundOutcome::Failed(_) => RefundStatus::Failed,
     };
     let command = RecordRefund { account_id, refund_id, outcome };
     let recorded = app.submit(call.request_for(&format!("/refund/{nth}"), command, None)?).await;
@@ -98,14 +148,14 @@ async fn settle(
         Err(SubmitError::Rejected(Rejection::RefundAlreadySettled { .. })) => 0,
         Err(error) => return Err(error.into()),
     };
-    let shape = json!({
-        "refund_id": refund_id,
-        "payment_id": requested.payment_id,
-        "amount": requested.amount,
-        "status": status,
-        "eligibility": requested.verdict,
-        "reason": requested.reason,
-    });
+    let shape = RefundMade {
+        refund_id,
+        payment_id: requested.payment_id,
+        amount: requested.amount,
+        status,
+        eligibility: requested.verdict,
+        reason: requested.reason.clone(),
+    };
     Ok((shape, position))
 }
 

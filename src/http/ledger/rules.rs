@@ -12,21 +12,47 @@ use daybook_events::{
     tax::TaxRules,
 };
 use daybook_projections::query::Reach;
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::http::{answer::Answer, call::Call, error::ApiError, json::JsonError};
+
+/// A billing policy.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PolicyInForce {
+    /// Which of the ledger's policies it is, counted from 1.
+    version: u32,
+    /// What it says.
+    policy: Policy,
+}
+
+/// Tax rules.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TaxRulesInForce {
+    /// Which of the ledger's rules they are, counted from 1; 0 before any were adopted.
+    version: u32,
+    /// What they say; `null` before any were adopted.
+    rules: Option<TaxRules>,
+}
+
+/// The seller.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SellerNamed {
+    /// As later documents name it; `null` before the book is opened.
+    seller: Option<Party>,
+}
 
 /// `GET /api/ledger/policy`
 ///
 /// # Errors
 /// The failure of the machinery.
 pub async fn policy(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    let seen = app.ledger.look(
-        None,
-        |world| json!({ "version": world.book.policy_version(), "policy": world.book.policy }),
-    );
+    let seen = app.ledger.look(None, |world| PolicyInForce {
+        version: world.book.policy_version(),
+        policy: world.book.policy.clone(),
+    });
     Ok(Answer::ok(&seen.await?).at(app.settled(Reach::Ledger).await))
 }
 
@@ -38,7 +64,9 @@ pub async fn adopt_policy(app: Arc<App>, call: Call) -> Result<Answer, ApiError>
     let policy: Policy = whole(&call)?;
     let receipt = app.submit(call.request(AdoptPolicy { policy })?).await?;
     answer(&receipt, |event| match event {
-        BookEvent::PolicyAdopted(it) => Some(json!({ "version": it.version, "policy": it.policy })),
+        BookEvent::PolicyAdopted(it) => {
+            Some(PolicyInForce { version: it.version, policy: it.policy.clone() })
+        }
         _ => None,
     })
 }
@@ -48,10 +76,10 @@ pub async fn adopt_policy(app: Arc<App>, call: Call) -> Result<Answer, ApiError>
 /// # Errors
 /// The failure of the machinery.
 pub async fn tax_rules(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    let seen = app.ledger.look(
-        None,
-        |world| json!({ "version": world.book.tax_version, "rules": world.book.tax_rules }),
-    );
+    let seen = app.ledger.look(None, |world| TaxRulesInForce {
+        version: world.book.tax_version,
+        rules: world.book.tax_rules.clone(),
+    });
     Ok(Answer::ok(&seen.await?).at(app.settled(Reach::Ledger).await))
 }
 
@@ -63,7 +91,9 @@ pub async fn adopt_tax_rules(app: Arc<App>, call: Call) -> Result<Answer, ApiErr
     let rules: TaxRules = whole(&call)?;
     let receipt = app.submit(call.request(AdoptTaxRules { rules })?).await?;
     answer(&receipt, |event| match event {
-        BookEvent::TaxRulesAdopted(it) => Some(json!({ "version": it.version, "rules": it.rules })),
+        BookEvent::TaxRulesAdopted(it) => {
+            Some(TaxRulesInForce { version: it.version, rules: Some(it.rules.clone()) })
+        }
         _ => None,
     })
 }
@@ -75,7 +105,7 @@ pub async fn adopt_tax_rules(app: Arc<App>, call: Call) -> Result<Answer, ApiErr
 pub async fn seller(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
     let seen = app.ledger.look(None, |world| {
         let seller = world.book.opened.as_ref().map(|opened| &opened.seller);
-        json!({ "seller": seller })
+        SellerNamed { seller: seller.cloned() }
     });
     Ok(Answer::ok(&seen.await?).at(app.settled(Reach::Ledger).await))
 }
@@ -88,15 +118,15 @@ pub async fn revise_seller(app: Arc<App>, call: Call) -> Result<Answer, ApiError
     let seller: Party = whole(&call)?;
     let receipt = app.submit(call.request(ReviseSeller { seller })?).await?;
     answer(&receipt, |event| match event {
-        BookEvent::SellerRevised(it) => Some(json!({ "seller": it.seller })),
+        BookEvent::SellerRevised(it) => Some(SellerNamed { seller: Some(it.seller.clone()) }),
         _ => None,
     })
 }
 
 /// The answer that the command's event gives.
-fn answer(
+fn answer<T: Serialize>(
     receipt: &Receipt,
-    shape: impl Fn(&BookEvent) -> Option<Value>,
+    shape: impl Fn(&BookEvent) -> Option<T>,
 ) -> Result<Answer, ApiError> {
     let found = receipt.events.iter().find_map(|recorded| match &recorded.event {
         Event::Book(event) => shape(event),

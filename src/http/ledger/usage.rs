@@ -9,7 +9,7 @@ use daybook_events::{
     Rejection,
     commands::{ReleaseUsage, ReportUsage, ReserveUsage},
     event::{AccountEvent, UsageEvent},
-    ids::{AccountId, ReservationId},
+    ids::{AccountId, ReservationId, SubscriptionId},
     store::SubmitError,
 };
 use daybook_projections::{
@@ -18,8 +18,8 @@ use daybook_projections::{
     subscriptions::SubscriptionRow,
     usage::{Reserved, Usage, UsageRow},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
 
 use crate::app::App;
@@ -31,6 +31,49 @@ use crate::http::{
     outcome,
     reading::{newest_subscription, reached, shown},
 };
+
+/// What is used of the plan's limits.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AccountUsage {
+    /// Whose usage.
+    account_id: AccountId,
+    /// The live subscription; `null` without one.
+    subscription_id: Option<SubscriptionId>,
+    /// The slug of its plan; `null` without one.
+    plan: Option<String>,
+    /// Every limit that the plan has or that something is counted of.
+    limits: Vec<LimitUsage>,
+    /// The room that is set aside.
+    reservations: Vec<Reservation>,
+}
+
+/// What is used of a limit.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LimitUsage {
+    /// The limit's name.
+    limit: String,
+    /// Whether the plan has it.
+    in_plan: bool,
+    /// How much the plan allows; `null` is no limit, or that the plan does not have it.
+    allowed: Option<u64>,
+    /// What the panel counted last.
+    used: u64,
+    /// What is set aside.
+    reserved: u64,
+    /// What is left; `null` where nothing limits it.
+    left: Option<u64>,
+}
+
+/// Room that is set aside.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Reservation {
+    /// The reservation's id.
+    reservation_id: ReservationId,
+    /// Under which limit.
+    limit: String,
+    /// How much.
+    quantity: u64,
+}
 
 /// `GET /api/accounts/{id}/usage`
 ///
@@ -51,7 +94,11 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Every limit that the plan has or that something is counted of.
-fn shape(account: AccountId, usage: Option<&UsageRow>, live: Option<&SubscriptionRow>) -> Value {
+fn shape(
+    account_id: AccountId,
+    usage: Option<&UsageRow>,
+    live: Option<&SubscriptionRow>,
+) -> AccountUsage {
     let limits = live.map(|row| row.plan.limits.clone()).unwrap_or_default();
     let mut names: BTreeSet<&String> = limits.keys().collect();
     if let Some(usage) = usage {
@@ -62,33 +109,51 @@ fn shape(account: AccountId, usage: Option<&UsageRow>, live: Option<&Subscriptio
         let used = usage.and_then(|usage| usage.counted.get(name)).copied().unwrap_or(0);
         let taken = usage.map_or(0, |usage| usage.of(name));
         let allowed = limits.get(name);
-        json!({
-            "limit": name,
-            "in_plan": allowed.is_some(),
-            "allowed": allowed.copied().flatten(),
-            "used": used,
-            "reserved": taken.saturating_sub(used),
-            "left": allowed.copied().flatten().map(|most| most.saturating_sub(taken)),
-        })
+        LimitUsage {
+            limit: name.clone(),
+            in_plan: allowed.is_some(),
+            allowed: allowed.copied().flatten(),
+            used,
+            reserved: taken.saturating_sub(used),
+            left: allowed.copied().flatten().map(|most| most.saturating_sub(taken)),
+        }
     };
-    let reservation = |(id, reserved): (&ReservationId, &Reserved)| json!({ "reservation_id": id, "limit": reserved.limit, "quantity": reserved.quantity });
-    json!({
-        "account_id": account,
-        "subscription_id": live.map(|row| row.subscription_id),
-        "plan": live.map(|row| &row.plan.slug),
-        "limits": names.into_iter().map(limit).collect::<Vec<_>>(),
-        "reservations": usage
-            .map(|usage| usage.reserved.iter().map(reservation).collect::<Vec<_>>())
+    let reservation = |(id, reserved): (&ReservationId, &Reserved)| Reservation {
+        reservation_id: *id,
+        limit: reserved.limit.clone(),
+        quantity: reserved.quantity,
+    };
+    AccountUsage {
+        account_id,
+        subscription_id: live.map(|row| row.subscription_id),
+        plan: live.map(|row| row.plan.slug.clone()),
+        limits: names.into_iter().map(limit).collect(),
+        reservations: usage
+            .map(|usage| usage.reserved.iter().map(reservation).collect())
             .unwrap_or_default(),
-    })
+    }
 }
 
 /// What `POST /api/accounts/{id}/usage` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReportBody {
+pub struct ReportBody {
+    /// The limit's name.
     limit: String,
+    /// How much of it is used, all in all.
     used: u64,
+    /// The reservation that the count holds now.
+    settles: Option<ReservationId>,
+}
+
+/// What was reported.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Reported {
+    /// The limit's name.
+    limit: String,
+    /// How much of it is used, all in all.
+    used: u64,
+    /// The reservation that the count holds now; `null` for none.
     settles: Option<ReservationId>,
 }
 
@@ -99,18 +164,45 @@ struct ReportBody {
 pub async fn report(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account_id = reached(&call)?;
     let ReportBody { limit, used, settles } = call.json()?;
-    let body = json!({ "limit": limit, "used": used, "settles": settles });
+    let body = Reported { limit: limit.clone(), used, settles };
     let command = ReportUsage { account_id, limit, used, settles };
     let receipt = app.submit(call.request(command)?).await?;
     Ok(Answer::ok(&body).at(receipt.position()))
 }
 
 /// What `POST /api/accounts/{id}/usage/reservations` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReserveBody {
+pub struct ReserveBody {
+    /// The limit's name.
     limit: String,
+    /// How much.
     quantity: u64,
+}
+
+/// Room that was set aside.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RoomSetAside {
+    /// The reservation's id.
+    reservation_id: ReservationId,
+    /// Under which limit.
+    limit: String,
+    /// How much.
+    quantity: u64,
+    /// How much the plan allows; `null` is no limit.
+    allowed: Option<u64>,
+    /// What is left; `null` where nothing limits it.
+    left: Option<u64>,
+}
+
+/// Room that was given back.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RoomReleased {
+    /// The reservation's id.
+    reservation_id: ReservationId,
+    /// What became of it: `released`.
+    #[schemars(example = &"released")]
+    status: String,
 }
 
 /// `POST /api/accounts/{id}/usage/reservations`: sets room aside before something is made.
@@ -129,13 +221,13 @@ pub async fn reserve(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (_, reserved) =
         reserved.ok_or_else(|| ApiError::internal(&"a reservation without its event"))?;
     let taken = reserved.used_before.saturating_add(reserved.quantity);
-    let body = json!({
-        "reservation_id": reserved.reservation_id,
-        "limit": reserved.limit,
-        "quantity": reserved.quantity,
-        "allowed": reserved.allowed,
-        "left": reserved.allowed.map(|most| most.saturating_sub(taken)),
-    });
+    let body = RoomSetAside {
+        reservation_id: reserved.reservation_id,
+        limit: reserved.limit,
+        quantity: reserved.quantity,
+        allowed: reserved.allowed,
+        left: reserved.allowed.map(|most| most.saturating_sub(taken)),
+    };
     Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
 }
 
@@ -166,6 +258,6 @@ pub async fn release(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let reservation_id = call.captured_id(1)?;
     let command = ReleaseUsage { account_id, reservation_id };
     let receipt = app.submit(call.request(command)?).await?;
-    let body = json!({ "reservation_id": reservation_id, "status": "released" });
+    let body = RoomReleased { reservation_id, status: "released".to_owned() };
     Ok(Answer::ok(&body).at(receipt.position()))
 }

@@ -7,9 +7,11 @@ use daybook_events::{
     commands::{ConfirmPayment, PlaceOrder, StartCheckout},
     event::{AccountEvent, CheckoutStarted, OrderEvent, OrderPlaced, OrderPurpose},
     ids::{AccountId, InvoiceId, OrderId},
+    period::Cycle,
     store::SubmitError,
 };
 use daybook_projections::query::Reach;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -17,18 +19,25 @@ use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
-    fields::{NoFields, agreed_price, cycle},
+    fields::{MajorUnits, NoFields, agreed_price, cycle},
     outcome,
-    processor::shapes,
+    processor::shapes::{self, CheckoutAnswer},
 };
 
 /// What `POST /api/billing/checkout` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CheckoutBody {
+pub struct CheckoutBody {
+    /// The plan: its id, number or slug.
+    #[schemars(example = &"starter")]
     plan_id: String,
+    /// How often it is billed.
+    #[schemars(with = "Cycle")]
     billing_cycle: String,
+    /// A coupon's code.
     coupon_code: Option<String>,
+    /// The agreed price in major units, for a plan with a custom one; only super admins set it.
+    #[schemars(with = "Option<MajorUnits>")]
     price: Option<String>,
 }
 
@@ -57,12 +66,13 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (placed, order) =
         ordered.ok_or_else(|| ApiError::internal(&"an order without its event"))?;
     if order.amount.is_zero() {
-        let body = shapes::fulfilled(&placed, &order, events);
+        let body = CheckoutAnswer::Fulfilled(Box::new(shapes::fulfilled(&placed, &order, events)));
         return Ok(Answer::ok(&body).at(receipt.position()));
     }
     let (started, position) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
     let number = placed.number.unwrap_or_default();
-    Ok(Answer::ok(&shapes::checkout(&app, &order, &number, &started)).at(position))
+    let checkout = shapes::checkout(&app, &order, &number, &started);
+    Ok(Answer::ok(&CheckoutAnswer::Started(Box::new(checkout))).at(position))
 }
 
 /// The checkout of an order: asked of the processor and recorded, unless that has happened.
@@ -119,11 +129,17 @@ async fn running_checkout(
 }
 
 /// What `POST /api/billing/checkout/confirm` takes: what the processor's SDK returned.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ConfirmBody {
+pub struct ConfirmBody {
+    /// The processor's id of the payment.
+    #[schemars(length(min = 1, max = 200), example = &"pay_sandbox_1")]
     payment_id: String,
+    /// The processor's id of the order.
+    #[schemars(example = &"order_sandbox_1")]
     order_id: String,
+    /// The processor's signature over the two, lower-case hex.
+    #[schemars(example = &"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     signature: String,
 }
 

@@ -10,28 +10,36 @@ use daybook_events::{
     period::Cycle,
     store::SubmitError,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
-    fields::{agreed_price, cycle},
+    fields::{MajorUnits, agreed_price, cycle},
     outcome,
     processor::checkout::ensure_checkout,
-    processor::shapes,
+    processor::shapes::{self, PlanChangeAnswer, PlanChangePreview},
 };
 
 /// What `POST /api/billing/plan-change` and its preview take.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct PlanChangeBody {
+pub struct PlanChangeBody {
+    /// The plan to switch to: its id, number or slug.
+    #[schemars(example = &"pro")]
     plan_id: String,
+    /// How often it is billed; as before where it is absent.
+    #[schemars(with = "Option<Cycle>")]
     billing_cycle: Option<String>,
+    /// Whether it waits for the end of the period; it does not by default.
     at_period_end: Option<bool>,
+    /// The agreed price in major units, for a plan with a custom one; only super admins set it.
+    #[schemars(with = "Option<MajorUnits>")]
     price: Option<String>,
+    /// What a preview gave, so that the change has its figures or is refused.
     preview_token: Option<String>,
 }
 
@@ -74,21 +82,22 @@ pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     let receipt = match app.submit(call.request(command)?).await {
         Err(SubmitError::Rejected(stale @ Rejection::PreviewStale)) => {
             // What the change would come to now, unless it cannot be made any more.
-            let anew = previewed(&app, &call, asked).await?;
+            let anew = serde_json::to_value(previewed(&app, &call, asked).await?);
+            let anew = anew.map_err(|error| ApiError::internal(&error))?;
             return Err(ApiError::from(stale).with("preview", anew));
         }
         answered => answered?,
     };
     let events = receipt.events.iter().map(AsRef::as_ref);
-    let mut body = shapes::plan_change(events.clone())
+    let change = shapes::plan_change(events.clone())
         .ok_or_else(|| ApiError::internal(&"a plan change without its event"))?;
     let mut position = receipt.position();
-    body["checkout"] = Value::Null;
+    let mut checkout = None;
     if let Some((placed, order)) = shapes::order_of_change(events) {
         match ensure_checkout(&app, &call, "/checkout", account_id, &order).await {
             Ok((started, at)) => {
                 let number = placed.number.unwrap_or_default();
-                body["checkout"] = shapes::checkout(&app, &order, &number, &started);
+                checkout = Some(shapes::checkout(&app, &order, &number, &started));
                 position = at;
             }
             // The change stands; somebody has refunded or changed it again meanwhile, so that its
@@ -97,7 +106,7 @@ pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
             Err(error) => return Err(error),
         }
     }
-    Ok(Answer::ok(&body).at(position))
+    Ok(Answer::ok(&PlanChangeAnswer { change, checkout }).at(position))
 }
 
 /// `POST /api/billing/plan-change/preview`: what the change would come to now, without making it,
@@ -165,7 +174,11 @@ async fn plan_of(app: &App, asked: &ChangePlan) -> Result<Option<(PlanId, u32)>,
 ///
 /// What the token pins is read before the figures are reckoned: should anything move between, the
 /// token is stale, and never of other figures than those shown.
-async fn previewed(app: &App, call: &Call, asked: ChangePlan) -> Result<Value, ApiError> {
+async fn previewed(
+    app: &App,
+    call: &Call,
+    asked: ChangePlan,
+) -> Result<PlanChangePreview, ApiError> {
     let account_id = asked.account_id;
     let plan = plan_of(app, &asked).await?;
     let (book_version, period_end) = app
@@ -176,7 +189,7 @@ async fn previewed(app: &App, call: &Call, asked: ChangePlan) -> Result<Value, A
         })
         .await?;
     let events = app.ledger.preview(call.request(asked.clone())?).await?;
-    let mut body = shapes::plan_change(events.iter()).ok_or_else(|| no_change(&events))?;
+    let change = shapes::plan_change(events.iter()).ok_or_else(|| no_change(&events))?;
     let internal = || ApiError::internal(&"a preview without its plan, period or event");
     let first = events.iter().find(|event| event.account() == Some(account_id));
     let (first, (plan, plan_revision)) = (first.ok_or_else(internal)?, plan.ok_or_else(internal)?);
@@ -191,11 +204,13 @@ async fn previewed(app: &App, call: &Call, asked: ChangePlan) -> Result<Value, A
         preview: Preview { at, account_version, book_version, plan_revision },
     };
     let text = serde_json::to_string(&pin).map_err(|error| ApiError::internal(&error))?;
-    body["preview"] = json!(true);
-    body["binding"] = json!(true);
-    body["previewToken"] = json!(app.seal.seal(&text));
-    body["expiresAt"] = json!(at.plus_seconds(PREVIEW_SECONDS).min(period_end));
-    Ok(without_numbers(body))
+    Ok(PlanChangePreview {
+        change: shapes::without_numbers(change),
+        preview: true,
+        binding: true,
+        preview_token: app.seal.seal(&text),
+        expires_at: at.plus_seconds(PREVIEW_SECONDS).min(period_end),
+    })
 }
 
 /// Why a preview shows no change: the rules would park the account.
@@ -225,18 +240,4 @@ fn period_end_after_due(events: &[Recorded]) -> Option<Timestamp> {
     };
     let due = shapes::before_the_change(events)?;
     outcome::last(due.iter(), began).map(|(_, end)| end)
-}
-
-/// Numbers are assigned with the documents; of a preview there are none yet.
-fn without_numbers(mut body: Value) -> Value {
-    for document in ["invoice", "order"] {
-        if body[document].is_object() {
-            body[document]["number"] = Value::Null;
-        }
-    }
-    let notes = body.get_mut("creditNotes").and_then(Value::as_array_mut);
-    for note in notes.into_iter().flatten() {
-        note["number"] = Value::Null;
-    }
-    body
 }

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    Rejection,
+    Rejection, Timestamp,
     commands::{
         AmendSubscription, CancelSubscription, ChangePlan, CustomiseLimits, ResumeSubscription,
     },
     event::{AccountEvent, Limits, SubscriptionEvent},
     ids::SubscriptionId,
+    period::Cycle,
 };
 use daybook_projections::{
     query::{Page, Reach},
-    subscriptions::{SubscriptionRow, Subscriptions},
+    subscriptions::{SubscriptionRow, SubscriptionStatus, Subscriptions},
 };
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::http::{
@@ -71,13 +72,20 @@ async fn row(app: &Arc<App>, call: &Call) -> Result<SubscriptionRow, ApiError> {
 }
 
 /// What `PATCH /api/billing/subscription/{id}` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Patch {
+#[schemars(rename = "SubscriptionPatch")]
+pub struct Patch {
+    /// Another plan: its id, number or slug.
     plan_id: Option<String>,
+    /// Another cycle.
+    #[schemars(with = "Option<Cycle>")]
     billing_cycle: Option<String>,
+    /// Whether it ends with its period.
     cancel_at_period_end: Option<bool>,
+    /// Limits of its own, until its plan changes.
     limits: Option<Limits>,
+    /// Why, for the log.
     reason: Option<String>,
 }
 
@@ -115,11 +123,39 @@ pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 }
 
 /// What `POST /api/billing/cancel` takes; nothing at all means at period end.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CancelBody {
+pub struct CancelBody {
+    /// Whether it runs on to the end of its period; it does by default.
     at_period_end: Option<bool>,
+    /// Why, for the log.
     reason: Option<String>,
+}
+
+/// A cancellation.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancelled {
+    /// Which subscription.
+    subscription_id: SubscriptionId,
+    /// Where it stands; one that is overdue stays so until it is paid.
+    status: SubscriptionStatus,
+    /// Whether it runs on to the end of its period.
+    cancel_at_period_end: bool,
+    /// The instant at which it ends.
+    effective_at: Timestamp,
+}
+
+/// A cancellation taken back.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resumed {
+    /// Which subscription.
+    subscription_id: SubscriptionId,
+    /// Where it stands.
+    status: SubscriptionStatus,
+    /// That it does not end with its period.
+    cancel_at_period_end: bool,
 }
 
 /// `POST /api/billing/cancel`: deferred to period end by default.
@@ -135,24 +171,19 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     // The newest: what had fallen due on the account may have ended an older subscription.
     let ending = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Subscription(SubscriptionEvent::CancellationScheduled(it)) => {
-            Some((it.subscription_id, "cancelling", true, it.takes_effect_at))
+            Some((it.subscription_id, true, it.takes_effect_at))
         }
         AccountEvent::Subscription(SubscriptionEvent::SubscriptionEnded(it)) => {
-            Some((it.subscription_id, "ended", false, it.at))
+            Some((it.subscription_id, false, it.at))
         }
         _ => None,
     });
-    let (_, (id, status, at_period_end, at)) =
+    let (_, (subscription_id, cancel_at_period_end, effective_at)) =
         ending.ok_or_else(|| ApiError::internal(&"a cancellation without its event"))?;
     // One that is overdue stays so until it is paid.
-    let row = subscription_as_of(&app, account_id, id, receipt.position()).await?;
-    let status = if at_period_end { json!(row.status) } else { json!(status) };
-    let body = json!({
-        "subscriptionId": id,
-        "status": status,
-        "cancelAtPeriodEnd": at_period_end,
-        "effectiveAt": at,
-    });
+    let row = subscription_as_of(&app, account_id, subscription_id, receipt.position()).await?;
+    let status = if cancel_at_period_end { row.status } else { SubscriptionStatus::Ended };
+    let body = Cancelled { subscription_id, status, cancel_at_period_end, effective_at };
     Ok(Answer::ok(&body).at(receipt.position()))
 }
 
@@ -170,8 +201,9 @@ pub async fn resume(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         }
         _ => None,
     });
-    let (_, id) = resumed.ok_or_else(|| ApiError::internal(&"a resume without its event"))?;
-    let row = subscription_as_of(&app, account_id, id, receipt.position()).await?;
-    let body = json!({ "subscriptionId": id, "status": row.status, "cancelAtPeriodEnd": false });
+    let (_, subscription_id) =
+        resumed.ok_or_else(|| ApiError::internal(&"a resume without its event"))?;
+    let row = subscription_as_of(&app, account_id, subscription_id, receipt.position()).await?;
+    let body = Resumed { subscription_id, status: row.status, cancel_at_period_end: false };
     Ok(Answer::ok(&body).at(receipt.position()))
 }
