@@ -14,7 +14,7 @@ use crate::app::App;
 /// # Errors
 /// Never.
 pub async fn healthz(_: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    Ok(Answer::ok(&json!({ "status": "ok" })))
+    Ok(Answer::ok(&json!({ "status": "ok" })).with("cache-control", "no-store".to_owned()))
 }
 
 /// The database answers, the projections follow, and what keeps the log append-only.
@@ -44,5 +44,5 @@ pub async fn readyz(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
             "append_only": append_only,
         }),
     );
-    Ok(answer)
+    Ok(answer.with("cache-control", "no-store".to_owned()))
 }

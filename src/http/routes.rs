@@ -12,10 +12,17 @@ use super::{
     call::Call,
     contract::{
         Asks, Body, Content, Csv, Gives, Html, Json, Takes,
-        params::{EXPORT, FORCE, PAGE, READ},
+        params::{AS_OF, EXPORT, FORCE, NUMBERED, PAGE, READ, STREAM, TYPE},
     },
     error::{ApiError, Dialect},
-    health, ledger, panel, processor, sandbox,
+    health,
+    ledger::{
+        self,
+        events::{StoredEvent, StreamShown},
+    },
+    panel, processor,
+    reading::Listed,
+    sandbox,
 };
 use crate::app::App;
 
@@ -123,11 +130,11 @@ routes! {
             "How far a reapplication has come" => 200 Json<Value>;
     }
     Processor {
-        GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ],
+        GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ, AS_OF],
             "The caller's subscription" => 200 Json<Value>;
         GET "/api/billing/subscription" READERS, processor::subscription::list[PAGE, READ],
             "Subscriptions, page by page" => 200 Json<Value>;
-        GET "/api/billing/subscription/{id}" READERS, processor::subscription::get[READ],
+        GET "/api/billing/subscription/{id}" READERS, processor::subscription::get[READ, AS_OF],
             "One subscription" => 200 Json<Value>;
         PATCH "/api/billing/subscription/{id}" SUPER, processor::subscription::patch(Value),
             "Change a subscription" => 200 Json<Value>;
@@ -161,17 +168,17 @@ routes! {
             "Accounts, page by page" => 200 Json<Value>;
         POST "/api/accounts" SUPER, ledger::accounts::open(Value),
             "Open an account" => 201 Json<Value>;
-        GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ],
+        GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ, AS_OF],
             "One account" => 200 Json<Value>;
-        GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ],
+        GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ, AS_OF],
             "An account's subscriptions" => 200 Json<Value>;
-        GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ],
+        GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ, AS_OF],
             "An account's orders" => 200 Json<Value>;
-        GET "/api/accounts/{id}/invoices" MONEY, ledger::accounts::invoices[PAGE, READ],
+        GET "/api/accounts/{id}/invoices" MONEY, ledger::accounts::invoices[PAGE, READ, AS_OF],
             "An account's invoices" => 200 Json<Value>;
-        GET "/api/accounts/{id}/payments" MONEY, ledger::accounts::payments[PAGE, READ],
+        GET "/api/accounts/{id}/payments" MONEY, ledger::accounts::payments[PAGE, READ, AS_OF],
             "An account's payments" => 200 Json<Value>;
-        GET "/api/accounts/{id}/refunds" MONEY, ledger::accounts::refunds[PAGE, READ],
+        GET "/api/accounts/{id}/refunds" MONEY, ledger::accounts::refunds[PAGE, READ, AS_OF],
             "An account's refunds" => 200 Json<Value>;
         GET "/api/accounts/{id}/usage" ANYONE, ledger::usage::get[READ],
             "What is used of the plan's limits" => 200 Json<Value>;
@@ -205,6 +212,14 @@ routes! {
             "Ask for a refund by the policy" => 201 Json<Value>;
         GET "/api/refunds/{id}" MONEY, ledger::refunds::get[READ],
             "One refund" => 200 Json<Value>;
+        GET "/api/ledger/events" READERS, ledger::events::list[NUMBERED, TYPE, STREAM],
+            "The log, event by event" => 200 Json<Listed<StoredEvent>>;
+        GET "/api/ledger/events/{position}" READERS, ledger::events::get,
+            "One event of the log" => 200 Json<StoredEvent>;
+        GET "/api/ledger/streams" READERS, ledger::events::streams[PAGE],
+            "The log's streams" => 200 Json<Listed<StreamShown>>;
+        GET "/api/ledger/streams/{stream}" READERS, ledger::events::stream[NUMBERED, TYPE],
+            "One stream of the log, event by event" => 200 Json<Listed<StoredEvent>>;
         GET "/api/ledger/policy" READERS, ledger::rules::policy,
             "The billing policy in force" => 200 Json<Value>;
         POST "/api/ledger/policy" SUPER, ledger::rules::adopt_policy(Value),
