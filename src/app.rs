@@ -16,7 +16,9 @@ use daybook_events::{
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
 };
 use daybook_projections::{
-    self as projections, EngineError, live,
+    self as projections, EngineError,
+    history::History,
+    live,
     query::{Reach, Reads, Rows},
 };
 use sqlx::PgPool;
@@ -119,6 +121,12 @@ impl App {
     #[must_use]
     pub fn rows(&self, reach: Reach) -> Rows<'_> {
         self.reads.within(reach)
+    }
+
+    /// The events that a caller of this reach may see.
+    #[must_use]
+    pub fn history(&self, reach: Reach) -> History<'_> {
+        self.reads.history(reach)
     }
 
     /// How far the projections have come.

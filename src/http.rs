@@ -10,6 +10,7 @@
 pub mod answer;
 mod auth;
 pub mod call;
+pub mod conditional;
 pub mod contract;
 pub mod error;
 mod fields;
@@ -19,6 +20,7 @@ pub mod ledger;
 pub mod openapi;
 mod outcome;
 pub mod panel;
+mod past;
 pub mod processor;
 pub mod reading;
 pub mod routes;
@@ -37,6 +39,7 @@ use warp::{
 use self::{
     answer::Answer,
     call::Call,
+    conditional::Held,
     error::{ApiError, Dialect},
     routes::Route,
     server::Limits,
@@ -64,7 +67,7 @@ pub fn filter(
         // Nothing above rejects; should it ever, it is a refusal like every other.
         .recover(|_| async {
             let refusal = Answer::refusal(&ApiError::not_found(), Dialect::Ledger, "");
-            Ok::<_, Infallible>(refusal.into_response(""))
+            Ok::<_, Infallible>(refusal.into_response("", false))
         })
         .unify()
 }
@@ -79,7 +82,8 @@ async fn answer(
 ) -> Response<Vec<u8>> {
     let started = std::time::Instant::now();
     let (request_id, method) = (call.request_id.clone(), call.method.clone());
-    let path = call.path.clone();
+    let (path, held) = (call.path.clone(), Held::of(&call.method, &call.headers));
+    let by_https = app.face.public_url.starts_with("https://");
     let answer = match handle(app, limits, call, query, body).await {
         Ok(answer) => answer,
         Err(error) => Answer::refusal(&error, Dialect::of_path(&path), &request_id),
@@ -87,7 +91,7 @@ async fn answer(
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
     tracing::info!(request_id, %method, path, status, duration_ms, "answered");
-    answer.into_response(&request_id)
+    answer.for_reader(&held).into_response(&request_id, by_https)
 }
 
 async fn handle(
@@ -97,6 +101,9 @@ async fn handle(
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Result<Answer, ApiError> {
+    if call.method == Method::OPTIONS {
+        return options(&call.path);
+    }
     let (route, captures) = find(&call.method, &call.path)?;
     call.captures = captures;
     call.query = fields(query)?;
@@ -127,10 +134,19 @@ fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), Ap
     if allowed.is_empty() {
         return Err(ApiError::not_found());
     }
+    allowed.push("OPTIONS");
     // `…/me` fits the pattern of `…/{id}` as well.
     allowed.sort_unstable();
     allowed.dedup();
     Err(ApiError::method_not_allowed(&allowed))
+}
+
+/// The answer to OPTIONS: which methods an address takes. No other origin is let in by it.
+fn options(path: &str) -> Result<Answer, ApiError> {
+    // No route takes OPTIONS, so what is found is a refusal that names those that it does take.
+    let Err(refusal) = find(&Method::OPTIONS, path) else { return Err(ApiError::not_found()) };
+    let Some(allow) = refusal.allow else { return Err(refusal) };
+    Ok(Answer::empty().with("allow", allow))
 }
 
 /// What a pattern's `{…}` stand for in a path, if it fits.
@@ -201,6 +217,8 @@ mod tests {
         assert_eq!(code(Method::DELETE, "/api/billing/checkout"), "method_not_allowed");
         assert_eq!(code(Method::GET, "/api/nothing"), "not_found");
         assert!(find(&Method::HEAD, "/healthz").is_ok());
+        assert_eq!(options("/api/nothing").unwrap_err().code, "not_found");
+        assert_eq!(options("/healthz").unwrap().status().as_u16(), 204);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod decide;
 mod job;
 mod ledger;
 mod migrate;
+mod raw;
 mod read;
 mod request;
 mod settings;
@@ -30,6 +31,7 @@ pub use self::{
     copy::{LogCopy, StoredWithLeaf},
     ledger::Ledger,
     migrate::{Grants, MigrateError, append_only, is_migrated, migrate, name_ledger},
+    raw::{StreamEnd, Wanted, leaves, stream_ends},
     read::{Head, head, ledger_id, range, stream, streams},
     request::{Batch, IdempotencyKey, Options, Receipt, Request, SubmitError},
     settings::{setting, setting_or_insert},

@@ -6,6 +6,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod history;
 pub mod projection;
 pub mod query;
 mod tables;

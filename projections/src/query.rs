@@ -2,12 +2,13 @@
 //!
 //! Two walls stand between accounts. The first is the predicate that every query carries; the
 //! second is [`Reach::sees`], asked of every row on its way out, so that a query that forgot its
-//! predicate leaks nothing. Neither costs a round trip.
+//! predicate leaks nothing. Neither costs a round trip. The log itself is read behind the same two
+//! walls: [`crate::history`].
 
-use daybook_events::ids::AccountId;
+use daybook_events::{StreamId, ids::AccountId};
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgArguments, query::QueryAs};
 
-use crate::{EngineError, projection::Projection, view};
+use crate::{EngineError, history::History, projection::Projection, view};
 
 /// Whose rows a reader may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,15 @@ impl Reach {
         }
     }
 
+    /// Whether the events of a stream, by its text form, may be seen.
+    #[must_use]
+    pub fn sees_stream(self, stream: &str) -> bool {
+        match self {
+            Self::Ledger => true,
+            Self::Account(own) => stream == StreamId::Account(own).to_string(),
+        }
+    }
+
     /// The predicate of the first wall: `$1` is the account, null where everything is reached.
     fn predicate<P: Projection>(self) -> &'static str {
         match self {
@@ -55,28 +65,47 @@ const NO_PREDICATE: &str = "($1::text is null or true)";
 /// Where rows are read from.
 #[derive(Debug, Clone)]
 pub struct Reads {
-    pool: PgPool,
-    without_predicates: bool,
+    pub(crate) pool: PgPool,
+    pub(crate) without_predicates: bool,
+    without_walls: bool,
 }
 
 impl Reads {
     /// From a database.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, without_predicates: false }
+        Self { pool, without_predicates: false, without_walls: false }
     }
 
     /// A planted fault: every query has lost its account predicate.
     #[cfg(feature = "planted-faults")]
     #[must_use]
     pub fn without_predicates(pool: PgPool) -> Self {
-        Self { pool, without_predicates: true }
+        Self { pool, without_predicates: true, without_walls: false }
+    }
+
+    /// Two planted faults: beside the predicates the second wall is down as well.
+    #[cfg(feature = "planted-faults")]
+    #[must_use]
+    pub fn without_walls(pool: PgPool) -> Self {
+        Self { pool, without_predicates: true, without_walls: true }
+    }
+
+    /// The reach of the second wall: that of the caller, but for a planted fault.
+    pub(crate) fn wall(&self, reach: Reach) -> Reach {
+        if self.without_walls { Reach::Ledger } else { reach }
     }
 
     /// The rows within a reach.
     #[must_use]
     pub fn within(&self, reach: Reach) -> Rows<'_> {
         Rows { reads: self, reach }
+    }
+
+    /// The events within a reach.
+    #[must_use]
+    pub fn history(&self, reach: Reach) -> History<'_> {
+        History::new(self, reach)
     }
 
     /// Every row, for what acts for the ledger itself.
@@ -232,7 +261,7 @@ impl Rows<'_> {
         let mut rows = Vec::with_capacity(stored.len());
         for (key, text) in stored {
             let row = view::row_of::<P>(&key, &text)?;
-            if self.reach.sees::<P>(&row) {
+            if self.reads.wall(self.reach).sees::<P>(&row) {
                 rows.push((key, row));
             }
         }

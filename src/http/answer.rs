@@ -4,7 +4,23 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use warp::http::{Response, StatusCode};
 
-use super::error::{ApiError, Dialect};
+use super::{
+    conditional::{self, Held},
+    error::{ApiError, Dialect},
+};
+
+/// What keeps browsers in bounds, on every answer; one that shows a page has a policy of its own.
+pub const SECURITY: [(&str, &str); 6] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+];
+
+/// For a year: this server is spoken to by https only.
+const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// What a handler answers with.
 #[derive(Debug, Clone)]
@@ -50,6 +66,12 @@ impl Answer {
         answer
     }
 
+    /// 204: there is nothing to show.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: Vec::new() }
+    }
+
     /// Any bytes of a type.
     #[must_use]
     pub fn bytes(status: StatusCode, content_type: &str, body: Vec<u8>) -> Self {
@@ -75,28 +97,61 @@ impl Answer {
         self.status
     }
 
-    /// The HTTP response, with the headers that every answer has.
+    /// As one that anybody may keep, and asks again whether it still holds.
     #[must_use]
-    pub fn into_response(self, request_id: &str) -> Response<Vec<u8>> {
+    pub fn shared(self) -> Self {
+        self.with("cache-control", "public, max-age=0, must-revalidate".to_owned())
+    }
+
+    /// The tag of its body.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        conditional::tag(&self.body)
+    }
+
+    /// As it goes to a reader: tagged, and without its body where the reader has it already.
+    #[must_use]
+    pub fn for_reader(self, held: &Held) -> Self {
+        if !held.reads || self.status != StatusCode::OK {
+            return self;
+        }
+        let tag = self.tag();
+        let known = held.has(&tag);
+        let mut answer = self.with("etag", tag);
+        if !answer.has("cache-control") {
+            answer = answer.with("cache-control", "private, no-cache".to_owned());
+        }
+        if known {
+            answer.status = StatusCode::NOT_MODIFIED;
+            answer.body.clear();
+        }
+        answer
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(own, _)| *own == name)
+    }
+
+    /// The HTTP response, with the headers that every answer has; `by_https` where that is how this
+    /// server is reached.
+    #[must_use]
+    pub fn into_response(self, request_id: &str, by_https: bool) -> Response<Vec<u8>> {
         let mut response = Response::builder().status(self.status);
-        let stores = self.headers.iter().any(|(name, _)| *name == "cache-control");
-        let policy = self.headers.iter().any(|(name, _)| *name == "content-security-policy");
         for (name, value) in &self.headers {
             response = response.header(*name, value);
         }
-        if !stores {
+        if !self.has("cache-control") {
             response = response.header("cache-control", "no-store");
         }
-        if !policy {
-            response = response
-                .header("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+        for (name, value) in SECURITY {
+            if !self.has(&name.to_ascii_lowercase()) {
+                response = response.header(name, value);
+            }
         }
-        response
-            .header("x-content-type-options", "nosniff")
-            .header("referrer-policy", "no-referrer")
-            .header("x-request-id", request_id)
-            .body(self.body)
-            .unwrap_or_default()
+        if by_https {
+            response = response.header("strict-transport-security", STRICT_TRANSPORT);
+        }
+        response.header("x-request-id", request_id).body(self.body).unwrap_or_default()
     }
 }
 

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use warp::http::{HeaderMap, Method};
 
-use super::{error::ApiError, json};
+use super::{conditional, error::ApiError, json};
 
 /// The longest reason that the log keeps, in characters.
 const REASON_MAX: usize = 500;
@@ -216,6 +216,19 @@ impl Call {
         }
         let fingerprint = digest.finalize().into();
         Ok(Some(IdempotencyKey { scope: String::new(), key: key.to_owned(), fingerprint }))
+    }
+
+    /// Refuses the call where it insists, by `If-Match`, on another state than this one's tag. Where
+    /// the write can be pinned to the version that was read, do that as well: see
+    /// [`conditional::matches`].
+    ///
+    /// # Errors
+    /// `precondition_failed`.
+    pub fn if_match(&self, current_etag: &str) -> Result<(), ApiError> {
+        match conditional::matches(&self.headers, current_etag) {
+            Some(false) => Err(conditional::moved_on()),
+            Some(true) | None => Ok(()),
+        }
     }
 
     /// The page that a list is asked for: `limit` (1 to 200, 50 by default) and `after`.

@@ -176,4 +176,60 @@ pub mod params {
         summary: "Whether subscribers with limits of their own lose them",
         shape: |_| json_schema!({ "type": "boolean", "default": false }),
     }];
+
+    /// Which moment of the past.
+    pub const AS_OF: &[Param] = &[
+        Param {
+            name: "as_of",
+            summary: "As things were at this instant, or after this position of the log",
+            shape: |_| {
+                json_schema!({
+                    "anyOf": [
+                        { "type": "string", "format": "date-time" },
+                        { "type": "integer", "minimum": 0 },
+                    ],
+                    "examples": ["2026-05-01T00:00:00Z", 42],
+                })
+            },
+        },
+        Param {
+            name: "as_known_at",
+            summary: "From what the ledger had been told by this instant",
+            shape: |_| {
+                let example = "2026-05-01T00:00:00Z";
+                json_schema!({ "type": "string", "format": "date-time", "examples": [example] })
+            },
+        },
+    ];
+
+    /// Which page of a list that is numbered.
+    pub const NUMBERED: &[Param] = &[
+        Param {
+            name: "limit",
+            summary: "How many events a page has",
+            shape: |_| json_schema!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+        },
+        Param {
+            name: "after",
+            summary: "The `next` of the page before",
+            shape: |_| json_schema!({ "type": "integer", "minimum": 0, "default": 0 }),
+        },
+    ];
+
+    /// Which type of event.
+    pub const TYPE: &[Param] = &[Param {
+        name: "type",
+        summary: "Events of this type only",
+        shape: |_| {
+            let types: Vec<_> = daybook_events::Event::types().into_iter().map(|it| it.0).collect();
+            json_schema!({ "type": "string", "enum": types })
+        },
+    }];
+
+    /// Which stream.
+    pub const STREAM: &[Param] = &[Param {
+        name: "stream",
+        summary: "Events of this stream only",
+        shape: |_| json_schema!({ "type": "string", "examples": ["book"] }),
+    }];
 }

@@ -59,7 +59,7 @@ pub struct Progress {
 /// # Errors
 /// Never.
 pub async fn healthz(_: Arc<App>, _: Call) -> Result<Answer, ApiError> {
-    Ok(Answer::ok(&Alive { status: "ok".to_owned() }))
+    Ok(Answer::ok(&Alive { status: "ok".to_owned() }).with("cache-control", "no-store".to_owned()))
 }
 
 /// The database answers, the projections follow, and what keeps the log append-only.
@@ -89,5 +89,5 @@ pub async fn readyz(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
             append_only: append_only.map(str::to_owned),
         },
     );
-    Ok(answer)
+    Ok(answer.with("cache-control", "no-store".to_owned()))
 }

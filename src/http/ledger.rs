@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod adjustments;
 pub mod clock;
 pub mod coupons;
+pub mod events;
 pub mod refunds;
 pub mod rules;
 pub mod usage;

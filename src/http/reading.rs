@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use daybook_events::{
-    StreamId,
-    ids::{AccountId, SubscriptionId},
-    store,
-};
+use daybook_events::ids::{AccountId, SubscriptionId};
 use daybook_projections::{
     accounts::Accounts,
     as_of,
@@ -17,7 +13,7 @@ use daybook_projections::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{answer::Answer, call::Call, error::ApiError};
+use super::{answer::Answer, call::Call, error::ApiError, past};
 use crate::app::App;
 
 /// A page of a list.
@@ -68,7 +64,17 @@ pub(super) async fn of_account<P: Projection>(
     call: &Call,
 ) -> Result<Answer, ApiError> {
     let account = reached(call)?;
-    rows::<P>(app, call, Reach::Account(account)).await
+    let Some(then) = past::of(app, call, account).await? else {
+        return rows::<P>(app, call, Reach::Account(account)).await;
+    };
+    shown(app, call, Reach::Account(account)).await?;
+    let (limit, after) = call.page()?;
+    let after = after.unwrap_or_default();
+    let rows = then.rows::<P>()?.into_iter().filter(|(key, _)| *key > after);
+    let rows: Vec<_> = rows.take(usize::try_from(limit).unwrap_or(0)).collect();
+    let full = i64::try_from(rows.len()) == Ok(limit);
+    let next = rows.last().filter(|_| full).map(|(key, _)| key.clone());
+    Ok(then.stamp(listed(call, rows.into_iter().map(|(_, row)| row).collect(), next)))
 }
 
 /// A page of rows, of one account or of all.
@@ -132,7 +138,7 @@ pub(super) async fn subscription_as_of(
     subscription: SubscriptionId,
     position: i64,
 ) -> Result<SubscriptionRow, ApiError> {
-    let mut events = store::stream(app.pool(), StreamId::Account(account)).await?;
+    let mut events = app.history(Reach::Account(account)).of_account(account).await?;
     events.retain(|event| event.position <= position);
     let row = as_of::row::<Subscriptions>(&subscription.to_string(), &events);
     let row = row.map_err(|error| ApiError::internal(&error))?;

@@ -21,11 +21,16 @@ use super::{
     call::Call,
     contract::{
         Asks, Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
-        params::{EXPORT, FORCE, PAGE, READ},
+        params::{AS_OF, EXPORT, FORCE, NUMBERED, PAGE, READ, STREAM, TYPE},
     },
     error::{ApiError, Dialect},
     fields::NoFields,
-    health, ledger, openapi, panel, processor,
+    health,
+    ledger::{
+        self,
+        events::{StoredEvent, StreamShown},
+    },
+    openapi, panel, processor,
     reading::Listed,
     sandbox,
 };
@@ -136,11 +141,11 @@ routes! {
             "Move a plan's subscribers to its current limits" => 200 Json<Value>;
     }
     Processor {
-        GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ],
+        GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ, AS_OF],
             "The caller's subscription" => 200 Json<processor::shapes::Subscription>;
         GET "/api/billing/subscription" READERS, processor::subscription::list[PAGE, READ],
             "Subscriptions, page by page" => 200 Json<Listed<processor::shapes::Subscription>>;
-        GET "/api/billing/subscription/{id}" READERS, processor::subscription::get[READ],
+        GET "/api/billing/subscription/{id}" READERS, processor::subscription::get[READ, AS_OF],
             "One subscription" => 200 Json<processor::shapes::Subscription>;
         PATCH "/api/billing/subscription/{id}" SUPER, processor::subscription::patch(processor::subscription::Patch),
             "Change a subscription" => 200 Json<processor::shapes::Subscription>;
@@ -180,17 +185,17 @@ routes! {
             "Accounts, page by page" => 200 Json<Listed<AccountRow>>;
         POST "/api/accounts" SUPER, ledger::accounts::open(ledger::accounts::OpenBody),
             "Open an account" => 201 Json<ledger::accounts::Opened>;
-        GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ],
+        GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ, AS_OF],
             "One account" => 200 Json<AccountRow>;
-        GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ],
+        GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ, AS_OF],
             "An account's subscriptions" => 200 Json<Listed<SubscriptionRow>>;
-        GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ],
+        GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ, AS_OF],
             "An account's orders" => 200 Json<Listed<OrderRow>>;
-        GET "/api/accounts/{id}/invoices" MONEY, ledger::accounts::invoices[PAGE, READ],
+        GET "/api/accounts/{id}/invoices" MONEY, ledger::accounts::invoices[PAGE, READ, AS_OF],
             "An account's invoices" => 200 Json<Listed<InvoiceRow>>;
-        GET "/api/accounts/{id}/payments" MONEY, ledger::accounts::payments[PAGE, READ],
+        GET "/api/accounts/{id}/payments" MONEY, ledger::accounts::payments[PAGE, READ, AS_OF],
             "An account's payments" => 200 Json<Listed<PaymentRow>>;
-        GET "/api/accounts/{id}/refunds" MONEY, ledger::accounts::refunds[PAGE, READ],
+        GET "/api/accounts/{id}/refunds" MONEY, ledger::accounts::refunds[PAGE, READ, AS_OF],
             "An account's refunds" => 200 Json<Listed<RefundRow>>;
         GET "/api/accounts/{id}/usage" ANYONE, ledger::usage::get[READ],
             "What is used of the plan's limits" => 200 Json<ledger::usage::AccountUsage>;
@@ -240,5 +245,13 @@ routes! {
             "The sandbox's checkout page" => 200 Html;
         POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Form<sandbox::PayForm>),
             "Pay in the sandbox" => 200 Json<sandbox::SandboxPayment>;
+        GET "/api/ledger/events" READERS, ledger::events::list[NUMBERED, TYPE, STREAM],
+            "The log, event by event" => 200 Json<Listed<StoredEvent>>;
+        GET "/api/ledger/events/{position}" READERS, ledger::events::get,
+            "One event of the log" => 200 Json<StoredEvent>;
+        GET "/api/ledger/streams" READERS, ledger::events::streams[PAGE],
+            "The log's streams" => 200 Json<Listed<StreamShown>>;
+        GET "/api/ledger/streams/{stream}" READERS, ledger::events::stream[NUMBERED, TYPE],
+            "One stream of the log, event by event" => 200 Json<Listed<StoredEvent>>;
     }
 }

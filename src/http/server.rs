@@ -33,6 +33,7 @@ use tokio::time::{sleep, timeout};
 use warp::{Buf, Filter, Reply};
 
 use self::wire::Wire;
+use super::answer::SECURITY;
 
 /// How long a new connection waits for a free place before it is answered 503.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -385,11 +386,10 @@ fn busy_answer() -> String {
         r#"{"error":{"code":"busy","message":"all connections are taken; try again in 1 s","#,
         r#""request_id":null}}"#
     );
+    let security = SECURITY.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
-         Cache-Control: no-store\r\nContent-Type: application/json\r\n\
-         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
-         Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
+         Cache-Control: no-store\r\nContent-Type: application/json\r\n{security}\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )

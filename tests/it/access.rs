@@ -232,7 +232,15 @@ async fn every_answer_carries_the_headers_that_keep_browsers_in_bounds() {
         let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
         assert_eq!(header("x-content-type-options"), Some("nosniff"), "{}", answer.text);
         assert_eq!(header("referrer-policy"), Some("no-referrer"), "{}", answer.text);
-        assert_eq!(header("cache-control"), Some("no-store"), "{}", answer.text);
+        assert_eq!(header("x-frame-options"), Some("DENY"), "{}", answer.text);
+        assert_eq!(header("cross-origin-resource-policy"), Some("same-origin"), "{}", answer.text);
+        assert!(header("permissions-policy").unwrap().contains("payment=()"), "{}", answer.text);
+        assert_eq!(header("strict-transport-security"), None, "this server is reached by http");
+        // What is tagged may be kept and asked about again; nothing else is kept.
+        let kept = header("cache-control") != Some("no-store");
+        assert!(!kept || header("etag").is_some(), "{}", answer.text);
+        let public = header("cache-control").unwrap().contains("public");
+        assert!(!public || answer.text.contains("hiddenFromBilling"), "{}", answer.text);
         let policy = header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");

@@ -32,6 +32,7 @@ use daybook_events::{
     ids::AccountId,
     store::{self, Clock, Options, Receipt, Request, SubmitError},
 };
+use daybook_projections::query::Reads;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use uuid::Uuid;
@@ -245,6 +246,22 @@ impl TestApp {
         }
         this.super_key = this.key(Role::SuperAdmin, None).await;
         this
+    }
+
+    /// A second server of the same ledger, whose rows are read from somewhere else: its address.
+    pub(crate) async fn served_from(&self, reads: Reads) -> String {
+        let mut options = Options::default();
+        options.clock = self.clock.clone();
+        let listener = server::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let face = Face { public_url: url.clone(), currency: Currency::USD };
+        let app = App::open(self.db.pool().await, options, &opening(), face).await.unwrap();
+        let app = Arc::new(app.reading_from(reads));
+        assert!(app.reaches(self.log_position().await).await);
+        let limits = Limits::default();
+        let filter = http::filter(app, limits);
+        tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
+        url
     }
 
     pub(crate) fn at(&self, instant: &str) {

@@ -155,7 +155,7 @@ fn recorded(rows: &[PgRow]) -> Result<Vec<Recorded>, StoreError> {
         .collect()
 }
 
-fn stored(row: &PgRow) -> Result<Stored, sqlx::Error> {
+pub(super) fn stored(row: &PgRow) -> Result<Stored, sqlx::Error> {
     let recorded_at: DateTime<Utc> = row.try_get("recorded_at")?;
     let effective_at: DateTime<Utc> = row.try_get("effective_at")?;
     let posting_on: NaiveDate = row.try_get("posting_on")?;

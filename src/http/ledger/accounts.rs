@@ -25,6 +25,7 @@ use crate::http::{
     error::ApiError,
     fields,
     json::Object,
+    past,
     reading::{of_account, reached, rows, shown},
 };
 
@@ -98,6 +99,10 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account = reached(&call)?;
     let position = shown(&app, &call, Reach::Account(account)).await?;
+    if let Some(then) = past::of(&app, &call, account).await? {
+        let row = then.rows::<Accounts>()?.remove(&account.to_string());
+        return Ok(then.stamp(Answer::ok(&row.ok_or_else(ApiError::not_found)?)));
+    }
     let row = app.rows(Reach::Account(account)).get::<Accounts>(&account.to_string()).await?;
     Ok(Answer::ok(&row.ok_or_else(ApiError::not_found)?).at(position))
 }

@@ -9,8 +9,8 @@ use daybook_events::{
         CancelOrder, Command, CreditInvoice, GrantCredit, ReleaseAccount, UndoAdjustment, WriteOff,
     },
     event::{
-        AccountEvent, Adjusted, CreditEvent, CreditNoteIssued, CreditReason, CreditSource, InvoiceEvent,
-        SubscriptionEvent,
+        AccountEvent, Adjusted, CreditEvent, CreditNoteIssued, CreditReason, CreditSource,
+        InvoiceEvent, SubscriptionEvent,
     },
     ids::{AccountId, AdjustmentId, CreditNoteId, InvoiceId, OrderId, SubscriptionId},
     store::Receipt,

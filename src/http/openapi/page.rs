@@ -26,7 +26,8 @@ const STYLE: &str = include_str!("page.css");
 /// Never.
 pub async fn serve(_: Arc<App>, _: Call) -> Result<Answer, ApiError> {
     static PAGE: LazyLock<String> = LazyLock::new(|| page(document()));
-    let answer = Answer::bytes(StatusCode::OK, "text/html; charset=utf-8", PAGE.as_bytes().to_vec());
+    let answer =
+        Answer::bytes(StatusCode::OK, "text/html; charset=utf-8", PAGE.as_bytes().to_vec());
     Ok(answer.with("content-security-policy", POLICY.to_owned()))
 }
 
@@ -88,7 +89,10 @@ fn keys(document: &Value) -> String {
         let about = escape(text(&scheme["description"]));
         format!("<tr><th scope=\"row\"><code>{}</code></th><td>{about}</td></tr>", escape(&how))
     });
-    format!("<table><caption>Who calls</caption><tbody>{}</tbody></table>", rows.collect::<String>())
+    format!(
+        "<table><caption>Who calls</caption><tbody>{}</tbody></table>",
+        rows.collect::<String>()
+    )
 }
 
 /// The operations of a tag: path, verb, operation.
@@ -185,7 +189,8 @@ fn of_content(document: &Value, kind_of_content: &str, content: &Value) -> Strin
 
 /// What a reference leads to.
 fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
-    let target = schema["$ref"].as_str().and_then(|it| document.pointer(it.trim_start_matches('#')));
+    let target =
+        schema["$ref"].as_str().and_then(|it| document.pointer(it.trim_start_matches('#')));
     target.unwrap_or(schema)
 }
 
@@ -294,9 +299,9 @@ fn type_links(document: &Value) -> String {
 fn types(document: &Value) -> String {
     let shown = schemas(document).map(|(name, schema)| {
         let name = escape(name);
-        let pattern = schema["pattern"].as_str().map(|pattern| {
-            format!("<p>Of the form <code>{}</code></p>", escape(pattern))
-        });
+        let pattern = schema["pattern"]
+            .as_str()
+            .map(|pattern| format!("<p>Of the form <code>{}</code></p>", escape(pattern)));
         let alternatives = ["oneOf", "anyOf"].iter().flat_map(|join| array(&schema[*join]));
         let alternatives: String = alternatives
             .map(|it| {

@@ -106,7 +106,7 @@ pub async fn list(app: Arc<App>, _: Call) -> Result<Answer, ApiError> {
         (lowest.is_none(), lowest, row.number.parse::<u64>().unwrap_or(0))
     });
     let shapes: Vec<_> = rows.iter().map(|row| shape(row, app.face.currency)).collect();
-    Ok(Answer::ok(&shapes).at(position))
+    Ok(Answer::ok(&shapes).at(position).shared())
 }
 
 /// `GET /api/plans/{id}`: by number, slug or id.
@@ -123,5 +123,5 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         }
     }
     let row = row.filter(|row| !row.terms.hidden).ok_or_else(ApiError::not_found)?;
-    Ok(Answer::ok(&shape(&row, app.face.currency)).at(position))
+    Ok(Answer::ok(&shape(&row, app.face.currency)).at(position).shared())
 }

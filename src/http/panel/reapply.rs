@@ -47,6 +47,10 @@ pub async fn ask(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// No such reapplication.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let id: ReapplicationId = call.captured_id(0)?;
+    // It counts everybody's subscriptions.
+    if call.caller()?.account.is_some() {
+        return Err(ApiError::not_found());
+    }
     let job = scheduler::find_reapplication(&app, id).await?.ok_or_else(ApiError::not_found)?;
     Ok(Answer::ok(&job))
 }

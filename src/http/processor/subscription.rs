@@ -10,8 +10,10 @@ use daybook_events::{
     event::{AccountEvent, Limits, SubscriptionEvent},
     ids::SubscriptionId,
     period::Cycle,
+    store::SubmitError,
 };
 use daybook_projections::{
+    as_of,
     query::{Page, Reach},
     subscriptions::{SubscriptionRow, SubscriptionStatus, Subscriptions},
 };
@@ -22,9 +24,10 @@ use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
+    conditional,
     error::ApiError,
     fields::{NoFields, cycle},
-    outcome,
+    outcome, past,
     processor::shapes,
     reading::{listed, newest_subscription, shown, subscription_as_of},
 };
@@ -36,6 +39,12 @@ use crate::http::{
 pub async fn me(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account = call.account()?;
     let position = shown(&app, &call, Reach::Account(account)).await?;
+    if let Some(then) = past::of(&app, &call, account).await? {
+        // Ids are ordered by the instant at which they came about.
+        let newest = then.rows::<Subscriptions>()?.pop_last();
+        let (_, row) = newest.ok_or_else(|| ApiError::from(Rejection::NoSubscription))?;
+        return Ok(then.stamp(Answer::ok(&shapes::subscription(&row))));
+    }
     let row = newest_subscription(&app, account).await?;
     let row = row.ok_or_else(|| ApiError::from(Rejection::NoSubscription))?;
     Ok(Answer::ok(&shapes::subscription(&row)).at(position))
@@ -60,8 +69,13 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// # Errors
 /// No such subscription within the key's reach.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let position = shown(&app, &call, Reach::Ledger).await?;
+    let position = shown(&app, &call, call.reach()?).await?;
     let row = row(&app, &call).await?;
+    if let Some(then) = past::of(&app, &call, row.account_id).await? {
+        let row = then.rows::<Subscriptions>()?.remove(&row.subscription_id.to_string());
+        let row = row.ok_or_else(ApiError::not_found)?;
+        return Ok(then.stamp(Answer::ok(&shapes::subscription(&row))));
+    }
     Ok(Answer::ok(&shapes::subscription(&row)).at(position))
 }
 
@@ -89,12 +103,35 @@ pub struct Patch {
     reason: Option<String>,
 }
 
+/// The version of the account that a change must meet: that of the state which the caller insists
+/// on by `If-Match`. Where that is not the state any more, it is one that no account has, so that a
+/// repeated request is still answered by its key.
+async fn insisted(
+    app: &Arc<App>,
+    call: &Call,
+    row: &SubscriptionRow,
+) -> Result<Option<i64>, ApiError> {
+    const NEVER: i64 = -1;
+    if !call.headers.contains_key("if-match") {
+        return Ok(None);
+    }
+    let account = row.account_id;
+    let events = app.history(Reach::Account(account)).of_account(account).await?;
+    let current = as_of::row::<Subscriptions>(&row.subscription_id.to_string(), &events);
+    let current = current.map_err(|error| ApiError::internal(&error))?;
+    let current = current.ok_or_else(ApiError::not_found)?;
+    let tag = Answer::ok(&shapes::subscription(&current)).tag();
+    let version = events.last().map_or(0, |event| event.version);
+    let met = conditional::matches(&call.headers, &tag);
+    Ok(met.map(|met| if met { version } else { NEVER }))
+}
+
 /// `PATCH /api/billing/subscription/{id}`: every change, or none.
 ///
 /// # Errors
-/// No such subscription, or the rejection of a change.
+/// No such subscription, one that has changed since `If-Match` saw it, or the rejection of a change.
 pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    shown(&app, &call, Reach::Ledger).await?;
+    shown(&app, &call, call.reach()?).await?;
     let patch: Patch = call.json()?;
     let row = row(&app, &call).await?;
     let account_id = row.account_id;
@@ -116,7 +153,12 @@ pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         cancel: (patch.cancel_at_period_end == Some(true))
             .then_some(CancelSubscription { account_id, at_period_end: true }),
     };
-    let receipt = app.submit(call.request_for("", command, patch.reason)?).await?;
+    let mut request = call.request_for("", command, patch.reason)?;
+    request.expected_version = insisted(&app, &call, &row).await?;
+    let receipt = app.submit(request).await.map_err(|error| match error {
+        SubmitError::VersionConflict { .. } => conditional::moved_on(),
+        other => other.into(),
+    })?;
     let position = receipt.position();
     let row = subscription_as_of(&app, account_id, row.subscription_id, position).await?;
     Ok(Answer::ok(&shapes::subscription(&row)).at(position))
