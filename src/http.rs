@@ -16,6 +16,7 @@ mod fields;
 pub mod health;
 pub mod json;
 pub mod ledger;
+mod minting;
 mod outcome;
 pub mod panel;
 pub mod processor;

@@ -30,7 +30,7 @@ pub use self::{
     copy::{LogCopy, StoredWithLeaf},
     ledger::Ledger,
     migrate::{Grants, MigrateError, append_only, is_migrated, migrate, name_ledger},
-    read::{Head, head, ledger_id, range, stream, streams},
+    read::{Head, beyond, head, ledger_id, range, stream, streams},
     request::{Batch, IdempotencyKey, Options, Receipt, Request, SubmitError},
     settings::{setting, setting_or_insert},
 };

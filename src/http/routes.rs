@@ -11,11 +11,20 @@ use super::{
     answer::Answer,
     call::Call,
     contract::{
-        Asks, Body, Content, Csv, Gives, Html, Json, Takes,
-        params::{EXPORT, FORCE, PAGE, READ},
+        Asks, Body, Content, Csv, Gives, Html, Json, Maybe, Takes,
+        params::{EXPORT, FORCE, PAGE, READ, USER},
     },
     error::{ApiError, Dialect},
-    health, ledger, panel, processor, sandbox,
+    fields::NoFields,
+    health,
+    ledger::{
+        self,
+        keys::{KeyBody, KeyShape, MintedKey, RevokedKey, RotateBody},
+        sessions::{ClosedSessions, OpenedSession, OwnSession, SessionBody, SessionShape},
+    },
+    panel, processor,
+    reading::Listed,
+    sandbox,
 };
 use crate::app::App;
 
@@ -29,6 +38,26 @@ pub enum Access {
     Public,
     /// Keys and sessions of these roles.
     Roles(&'static [Role]),
+    /// Keys of these roles, and no session: what is signed in for an hour must not make itself a
+    /// credential for longer.
+    Keys(&'static [Role]),
+}
+
+impl Access {
+    /// The roles that may call; none where anybody may.
+    #[must_use]
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Public => &[],
+            Self::Roles(roles) | Self::Keys(roles) => roles,
+        }
+    }
+
+    /// Whether a session may call.
+    #[must_use]
+    pub fn takes_sessions(self) -> bool {
+        matches!(self, Self::Public | Self::Roles(_))
+    }
 }
 
 /// One address.
@@ -79,6 +108,14 @@ const MANAGERS: Access = Access::Roles(&[SuperAdmin, Owner, Admin]);
 const MONEY: Access = Access::Roles(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
 /// Those who may read ledger-wide.
 const READERS: Access = Access::Roles(&[SuperAdmin, Auditor, Finance]);
+/// Those who have keys to give: to the ledger, or to their own account.
+const OWNERS: Access = Access::Roles(&[SuperAdmin, Owner]);
+/// The keys that make keys.
+const OWNERS_KEYS: Access = Access::Keys(&[SuperAdmin, Owner]);
+/// The keys that open sessions.
+const OPENERS_KEYS: Access = Access::Keys(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
+/// Those who may have opened sessions.
+const OPENERS: Access = Access::Roles(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
 /// The one who runs the ledger.
 const SUPER: Access = Access::Roles(&[SuperAdmin]);
 
@@ -217,6 +254,30 @@ routes! {
             "The seller, as later documents name it" => 200 Json<Value>;
         POST "/api/ledger/seller" SUPER, ledger::rules::revise_seller(Value),
             "Change the seller's particulars on later documents" => 200 Json<Value>;
+        GET "/api/keys" OWNERS, ledger::keys::list[PAGE, READ],
+            "API keys, page by page" => 200 Json<Listed<KeyShape>>;
+        POST "/api/keys" OWNERS_KEYS, ledger::keys::create(KeyBody),
+            "Make an API key" => 201 Json<MintedKey>;
+        GET "/api/keys/{id}" OWNERS, ledger::keys::get[READ],
+            "One API key" => 200 Json<KeyShape>;
+        POST "/api/keys/{id}/rotate" OWNERS_KEYS, ledger::keys::rotate(Maybe<RotateBody>),
+            "Put another key in the place of one" => 201 Json<MintedKey>;
+        POST "/api/keys/{id}/revoke" OWNERS, ledger::keys::revoke(Maybe<NoFields>),
+            "Stop an API key, at once" => 200 Json<RevokedKey>;
+        GET "/api/sessions" OPENERS, ledger::sessions::list[PAGE, READ, USER],
+            "Sessions, page by page" => 200 Json<Listed<SessionShape>>;
+        POST "/api/sessions" OPENERS_KEYS, ledger::sessions::open(SessionBody),
+            "Open a session for a user" => 201 Json<OpenedSession>;
+        DELETE "/api/sessions" OPENERS, ledger::sessions::close_all[USER],
+            "Close every session of a user" => 200 Json<ClosedSessions>;
+        GET "/api/sessions/me" ANYONE, ledger::sessions::me,
+            "The session that asks" => 200 Json<OwnSession>;
+        DELETE "/api/sessions/me" ANYONE, ledger::sessions::sign_out,
+            "Close the session that asks" => 200 Json<ClosedSessions>;
+        GET "/api/sessions/{id}" OPENERS, ledger::sessions::get[READ],
+            "One session" => 200 Json<SessionShape>;
+        DELETE "/api/sessions/{id}" OPENERS, ledger::sessions::close,
+            "Close a session" => 200 Json<ClosedSessions>;
         GET "/sandbox/checkout/{id}" PUBLIC, sandbox::page,
             "The sandbox's checkout page" => 200 Html;
         POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Value),
