@@ -53,6 +53,8 @@ pub struct Session {
 pub struct Access {
     /// The version of the stream.
     pub version: i64,
+    /// The instant of its last event; `None` before the first.
+    pub newest: Option<Timestamp>,
     keys: OrdMap<KeyId, Key>,
     sessions: OrdMap<SessionId, Session>,
     // By the hashes of what callers present.
@@ -65,6 +67,7 @@ pub struct Access {
 impl Access {
     /// Takes in one of its events, which counts from `at` on.
     pub fn evolve(&mut self, event: &AccessEvent, at: Timestamp) {
+        self.newest = Some(at);
         match event {
             AccessEvent::KeyIssued(issued) => {
                 self.keys_by_hash.insert(issued.hash.clone(), issued.key_id);
