@@ -59,13 +59,8 @@ const OTHERS: [&str; 5] = [
     "DELETE /api/sessions/me",
 ];
 
-pub(crate) async fn send(
-    scene: &Scene,
-    (customer, names): &(Customer, Names),
-    (_, who, method, path, ..): &Row,
-    body: &str,
-    key: Option<&str>,
-) -> Answered {
+/// An address of what a customer has.
+pub(crate) fn address(path: &str, names: &Names) -> String {
     let id = match () {
         () if path.starts_with("/api/admin/plans/") => "pro",
         () if path.starts_with("/api/accounts/") => "{account}",
@@ -75,7 +70,17 @@ pub(crate) async fn send(
         () => "{sub}",
     };
     let path = path.replace("{id}", id).replace("{invoice}", "{open_invoice}");
-    let path = fill(&path.replace("{order}", "{ord}"), names);
+    fill(&path.replace("{order}", "{ord}"), names)
+}
+
+pub(crate) async fn send(
+    scene: &Scene,
+    (customer, names): &(Customer, Names),
+    (_, who, method, path, ..): &Row,
+    body: &str,
+    key: Option<&str>,
+) -> Answered {
+    let path = address(path, names);
     let mut headers = Vec::new();
     if *who == "super" {
         headers.push(("daybook-account", customer.account_id.as_str()));
