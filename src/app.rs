@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Opening,
+    gate::Gate,
     processors::{Processor, sandbox::Sandbox},
     seal::Seal,
 };
@@ -61,6 +62,14 @@ pub struct Face {
     pub currency: Currency,
 }
 
+impl Face {
+    /// Whether callers reach this server over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
 /// A ledger that is open in this process.
 #[derive(Debug)]
 pub struct App {
@@ -72,6 +81,8 @@ pub struct App {
     pub face: Face,
     /// What seals the texts that callers bring back.
     pub seal: Seal,
+    /// Who may come in.
+    pub gate: Gate,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -94,8 +105,9 @@ impl App {
         let progress = live::follow(&ledger, projections::all()).await?;
         let processor = processor(&ledger).await?;
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
+        let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
         let (reads, written) = (Reads::new(pool), Mutex::default());
-        Ok(Self { ledger, processor, face, seal, reads, progress, written })
+        Ok(Self { ledger, processor, face, seal, gate, reads, progress, written })
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.

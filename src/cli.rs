@@ -15,6 +15,7 @@ mod policy;
 mod rebuild;
 mod replay;
 mod serve;
+mod session;
 mod simulate;
 mod tax;
 mod tick;
@@ -80,9 +81,12 @@ enum Command {
     /// Show or adopt the billing policy: proration, plan changes, dunning, refunds
     #[command(subcommand)]
     Policy(policy::Policy),
-    /// Make, list or revoke API keys
+    /// Make, list, rotate or revoke API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// List or close the sessions that keys have opened
+    #[command(subcommand)]
+    Session(session::Session),
     /// Show what happened: a stream, an account, or a range of positions
     Replay(replay::Replay),
     /// Check every hash, the order, and every projection, row by row
@@ -134,6 +138,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Tax(command) => command.run(&place, output).await,
         Command::Policy(command) => command.run(&place, output).await,
         Command::Key(command) => command.run(&place, output).await,
+        Command::Session(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,
         Command::Tick(command) => command.run(&place, output).await,

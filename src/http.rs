@@ -17,6 +17,7 @@ mod fields;
 pub mod health;
 pub mod json;
 pub mod ledger;
+mod minting;
 pub mod openapi;
 mod outcome;
 pub mod panel;

@@ -49,6 +49,17 @@ impl Seal {
         String::from_utf8(text).ok().filter(|_| is_ours)
     }
 
+    /// Bytes that nobody can tell from random ones who does not know the ledger's secret and every
+    /// part; the same parts give the same bytes.
+    #[must_use]
+    pub fn derive(&self, parts: &[&[u8]]) -> Vec<u8> {
+        // Each part goes with its length, so that no two lists of parts are the same text.
+        let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let text: Vec<_> =
+            parts.iter().flat_map(|part| [&length(part)[..], part].concat()).collect();
+        self.mac(&text)
+    }
+
     fn mac(&self, text: &[u8]) -> Vec<u8> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes())
             .expect("HMAC takes a key of any length");
@@ -60,6 +71,20 @@ impl Seal {
 #[cfg(test)]
 mod tests {
     use super::Seal;
+
+    #[test]
+    fn what_is_derived_depends_on_every_part_and_on_where_each_ends() {
+        let seal = Seal::new("secret".to_owned());
+        let derived = |parts: &[&str]| {
+            seal.derive(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+        };
+        assert_eq!(derived(&["a", "b"]), derived(&["a", "b"]));
+        for other in [&["ab"][..], &["ab", ""], &["", "ab"], &["b", "a"], &["a", "c"]] {
+            assert_ne!(derived(&["a", "b"]), derived(other), "{other:?}");
+        }
+        let other = Seal::new("another".to_owned());
+        assert_ne!(other.derive(&[b"a"]), seal.derive(&[b"a"]));
+    }
 
     #[test]
     fn what_was_sealed_is_read_back_and_what_was_touched_is_not() {

@@ -13,6 +13,7 @@ mod billing;
 mod cancel_order;
 mod cancel_subscription;
 mod change_plan;
+mod close_sessions;
 mod confirm_payment;
 mod counting;
 mod credit_invoice;
@@ -24,6 +25,7 @@ mod issue_key;
 mod offer_coupon;
 mod open_account;
 mod open_book;
+mod open_session;
 mod place_order;
 mod publish_plan;
 mod reapply_limits;
@@ -42,6 +44,7 @@ mod revise_billing_details;
 mod revise_plan;
 mod revise_seller;
 mod revoke_key;
+mod rotate_key;
 mod start_checkout;
 mod undo_adjustment;
 mod withdraw_coupon;
@@ -55,6 +58,7 @@ pub use self::{
     cancel_order::CancelOrder,
     cancel_subscription::CancelSubscription,
     change_plan::{ChangePlan, PREVIEW_SECONDS, Preview},
+    close_sessions::{CloseSessions, Which},
     confirm_payment::ConfirmPayment,
     credit_invoice::CreditInvoice,
     customise_limits::CustomiseLimits,
@@ -64,6 +68,7 @@ pub use self::{
     offer_coupon::OfferCoupon,
     open_account::OpenAccount,
     open_book::OpenBook,
+    open_session::{OpenSession, SESSION_SECONDS_MAX},
     place_order::PlaceOrder,
     publish_plan::PublishPlan,
     reapply_limits::ReapplyLimits,
@@ -80,6 +85,7 @@ pub use self::{
     revise_plan::RevisePlan,
     revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
+    rotate_key::{OVERLAP_SECONDS_MAX, RotateKey},
     start_checkout::StartCheckout,
     undo_adjustment::UndoAdjustment,
     withdraw_coupon::WithdrawCoupon,
@@ -153,6 +159,12 @@ commands! {
     IssueKey;
     /// Stop an API key.
     RevokeKey;
+    /// Put another key in the place of one.
+    RotateKey;
+    /// Open a session for a user.
+    OpenSession;
+    /// Close a session, or all of a user's.
+    CloseSessions;
     /// Open an account.
     OpenAccount of account_id;
     /// Change whom invoices are made out to.

@@ -76,6 +76,8 @@ ids! {
     RefundId "ref_";
     /// An API key.
     KeyId "key_";
+    /// A session of a user, opened by a key.
+    SessionId "ses_";
     /// Credit given or an invoice written off by hand.
     AdjustmentId "adj_";
     /// Room set aside under a limit.

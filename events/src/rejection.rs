@@ -9,7 +9,8 @@ use crate::{
     coupon::CouponCode,
     history::HistoryError,
     ids::{
-        AccountId, AdjustmentId, InvoiceId, KeyId, OrderId, RefundId, ReservationId, SubscriptionId,
+        AccountId, AdjustmentId, InvoiceId, KeyId, OrderId, RefundId, ReservationId, SessionId,
+        SubscriptionId,
     },
     money::{Currency, Money, MoneyError},
     period::Cycle,
@@ -123,6 +124,16 @@ rejections! {
     KeyAlreadyRevoked { key: KeyId } Conflict "key_already_revoked" "key {key} was revoked before";
     /// A role and a reach that do not fit.
     KeyInvalid { problem: String } Invalid "key_invalid" "{problem}";
+    /// Expired, or at its end after another took its place.
+    KeyNotWorking { key: KeyId } Conflict "key_not_working" "key {key} works no more";
+    /// One key takes the place of another once.
+    KeyAlreadyRotated { key: KeyId } Conflict "key_already_rotated" "another key has taken the place of key {key}";
+    /// A session that its key may not open, or that makes no sense.
+    SessionInvalid { problem: String } Invalid "session_invalid" "{problem}";
+    /// Closed, expired, or never there.
+    SessionNotOpen { session: SessionId } Conflict "session_not_open" "session {session} is not open";
+    /// Nobody of that name is signed in.
+    SessionsNotOpen Conflict "sessions_not_open" "no session of this user is open";
 
     /// No such account.
     AccountUnknown { account: AccountId } NotFound "account_unknown" "no account has the id {account}";

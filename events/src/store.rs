@@ -32,7 +32,7 @@ pub use self::{
     ledger::Ledger,
     migrate::{Grants, MigrateError, append_only, is_migrated, migrate, name_ledger},
     raw::{StreamEnd, Wanted, leaves, stream_ends},
-    read::{Head, head, ledger_id, range, stream, streams},
+    read::{Head, beyond, head, ledger_id, range, stream, streams},
     request::{Batch, IdempotencyKey, Options, Receipt, Request, SubmitError},
     settings::{setting, setting_or_insert},
 };

@@ -88,7 +88,7 @@ impl World {
                 self.book.version = recorded.version;
             }
             (Event::Access(event), _) => {
-                self.access.evolve(event);
+                self.access.evolve(event, recorded.effective_at);
                 self.access.version = recorded.version;
             }
             (Event::Plan(event), StreamId::Plan(id)) => {

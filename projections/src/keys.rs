@@ -1,5 +1,5 @@
-//! Whose key is this, and what may it do? Asked by the server at every request, by the hash of the
-//! key, and by whoever lists and revokes keys.
+//! Which keys are there, and what became of each? Asked by whoever lists, rotates and revokes keys.
+//! Who may call is not asked here, but of the log itself: no row that lags lets anybody in.
 //!
 //! One row per key, working or not. The key itself is nowhere; expiry is for the reader to judge,
 //! who has a clock.
@@ -38,6 +38,12 @@ pub struct KeyRow {
     pub issued_at: Timestamp,
     /// The instant at which it was stopped; `null` where it was not.
     pub revoked_at: Option<Timestamp>,
+    /// The key in whose place it is; `null` where it is in nobody's.
+    pub replaces: Option<KeyId>,
+    /// The key that took its place; `null` where none did.
+    pub replaced_by: Option<KeyId>,
+    /// The instant until which it works beside that key; `null` where there is none.
+    pub works_until: Option<Timestamp>,
 }
 
 impl KeyRow {
@@ -53,6 +59,9 @@ impl KeyRow {
             expires_at: issued.expires_at,
             issued_at: recorded.effective_at,
             revoked_at: None,
+            replaces: issued.replaces,
+            replaced_by: None,
+            works_until: None,
         }
     }
 }
@@ -72,10 +81,12 @@ impl Projection for Keys {
     }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
-        match &recorded.event {
-            Event::Access(AccessEvent::KeyIssued(issued)) => vec![issued.key_id.to_string()],
-            Event::Access(AccessEvent::KeyRevoked(revoked)) => vec![revoked.key_id.to_string()],
-            Event::Account(_) | Event::Plan(_) | Event::Coupon(_) | Event::Book(_) => Vec::new(),
+        let Event::Access(event) = &recorded.event else { return Vec::new() };
+        match event {
+            AccessEvent::KeyIssued(issued) => vec![issued.key_id.to_string()],
+            AccessEvent::KeyRevoked(revoked) => vec![revoked.key_id.to_string()],
+            AccessEvent::KeyRotated(rotated) => vec![rotated.key_id.to_string()],
+            AccessEvent::SessionOpened(_) | AccessEvent::SessionClosed(_) => Vec::new(),
         }
     }
 
@@ -84,24 +95,29 @@ impl Projection for Keys {
         row: Option<KeyRow>,
         recorded: &Recorded,
     ) -> Result<Option<KeyRow>, FoldError> {
-        match &recorded.event {
-            Event::Access(AccessEvent::KeyIssued(issued)) => {
-                Ok(Some(KeyRow::issued(issued, recorded)))
+        let Event::Access(event) = &recorded.event else { return Ok(row) };
+        let position = recorded.position;
+        let there = |row: Option<KeyRow>| row.ok_or_else(|| FoldError::missing(recorded, key));
+        Ok(match event {
+            AccessEvent::KeyIssued(issued) => Some(KeyRow::issued(issued, recorded)),
+            AccessEvent::KeyRevoked(_) => {
+                let revoked_at = Some(recorded.effective_at);
+                Some(KeyRow { position, revoked_at, ..there(row)? })
             }
-            Event::Access(AccessEvent::KeyRevoked(_)) => {
-                let row = row.ok_or_else(|| FoldError::missing(recorded, key))?;
-                let (position, revoked_at) = (recorded.position, Some(recorded.effective_at));
-                Ok(Some(KeyRow { position, revoked_at, ..row }))
+            AccessEvent::KeyRotated(rotated) => {
+                let replaced_by = Some(rotated.replaced_by);
+                let works_until = Some(rotated.works_until);
+                Some(KeyRow { position, replaced_by, works_until, ..there(row)? })
             }
-            Event::Account(_) | Event::Plan(_) | Event::Coupon(_) | Event::Book(_) => Ok(row),
-        }
+            AccessEvent::SessionOpened(_) | AccessEvent::SessionClosed(_) => row,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use daybook_events::{
-        commands::{IssueKey, RevokeKey},
+        commands::{IssueKey, RevokeKey, RotateKey},
         testing::*,
     };
 
@@ -129,5 +145,21 @@ mod tests {
         let key_id = fold_one::<Keys>(given.events()).key_id;
         let row = fold_one::<Keys>(given.and(RevokeKey { key_id }).events());
         assert!(row.revoked_at > Some(row.issued_at));
+    }
+    #[test]
+    fn a_rotated_key_names_the_one_in_its_place_and_that_one_names_it() {
+        let given = given_book().and(issue_key(Role::Auditor));
+        let old = given.newest_key();
+        let rotate = RotateKey {
+            key_id: old,
+            overlap_seconds: 60,
+            prefix: "dbk_new".into(),
+            hash: "11".repeat(32),
+        };
+        let given = given.and(rotate);
+        let rows = crate::testing::fold_all::<Keys>(given.events());
+        let (old, new) = (&rows[&old.to_string()], &rows[&given.newest_key().to_string()]);
+        assert_eq!((old.replaced_by, new.replaces), (Some(new.key_id), Some(old.key_id)));
+        assert_eq!(old.works_until, Some(new.issued_at.plus_seconds(60)));
     }
 }

@@ -28,6 +28,7 @@ pub mod payments;
 pub mod plans;
 pub mod refunds;
 pub mod schedules;
+pub mod sessions;
 pub mod subscriptions;
 pub mod usage;
 
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::new(Of::<plans::Plans>::empty()),
         Box::new(Of::<refunds::Refunds>::empty()),
         Box::new(Of::<schedules::Schedules>::empty()),
+        Box::new(Of::<sessions::Sessions>::empty()),
         Box::new(Of::<subscriptions::Subscriptions>::empty()),
         Box::new(Of::<usage::Usage>::empty()),
     ]

@@ -158,11 +158,9 @@ async fn keys(app: &Arc<App>, place: &Place) -> Result<Vec<DemoKey>, Failure> {
 /// Whether the keys of a file are those of this ledger.
 async fn works(app: &Arc<App>, keys: &[DemoKey]) -> Result<bool, Failure> {
     let Some(first) = keys.first() else { return Ok(false) };
-    app.settled(Reach::Ledger).await;
+    let present = app.gate.present().await?;
     let hash = crate::credentials::hash(&first.key);
-    let row =
-        app.rows(Reach::Ledger).find::<daybook_projections::keys::Keys>("hash", &hash).await?;
-    Ok(row.is_some_and(|row| row.revoked_at.is_none()))
+    Ok(present.world.access.working_key(&hash, present.now).is_some())
 }
 
 /// An account to look at: a live monthly subscription to `pro`, or any live one, the oldest.

@@ -1,14 +1,14 @@
-//! `daybook key`: make, list or revoke API keys.
+//! `daybook key`: make, list, rotate or revoke API keys.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use daybook_events::{
     Timestamp,
-    commands::{IssueKey, RevokeKey},
+    commands::{IssueKey, RevokeKey, RotateKey},
     event::{AccessEvent, Event, Role},
     ids::{AccountId, KeyId},
-    store::{Ledger, Request},
+    store::{Ledger, Receipt, Request},
 };
 use daybook_projections::{
     keys::{KeyRow, Keys},
@@ -25,13 +25,15 @@ use crate::{
     credentials::ApiKey,
 };
 
-/// Make, list or revoke API keys.
+/// Make, list, rotate or revoke API keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
     /// Make a key; it is shown once
     Create(Create),
     /// List keys
     List(List),
+    /// Put another key in the place of one; it is shown once
+    Rotate(Rotate),
     /// Stop a key, at once
     Revoke(Revoke),
 }
@@ -61,6 +63,23 @@ pub(super) struct Create {
 /// List keys.
 #[derive(Debug, Args)]
 pub(super) struct List {
+    #[command(flatten)]
+    opening: Opening,
+}
+
+/// Put another key in the place of one; it is shown once.
+///
+/// The new key has the label, the role and the account of the old one, and the same span of life
+/// where that one had an end. Sessions that the old key opened end with it.
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// The key's id, as `key list` shows it
+    key: KeyId,
+
+    /// How many seconds the old key works on, 30 days at most; 0 stops it at once
+    #[arg(long, default_value_t = 86_400, value_name = "SECONDS")]
+    overlap: u32,
+
     #[command(flatten)]
     opening: Opening,
 }
@@ -97,6 +116,7 @@ impl Key {
     pub(super) async fn run(self, place: &Place, output: Output) -> Result<ExitCode, Failure> {
         match self {
             Self::Create(create) => create.run(place, output).await?,
+            Self::Rotate(rotate) => rotate.run(place, output).await?,
             Self::List(list) => {
                 let rows = with_ledger(place, &list.opening, async |ledger| {
                     live::catch_up(ledger.pool(), daybook_projections::all()).await?;
@@ -157,12 +177,36 @@ pub(crate) async fn create(
     let command = IssueKey { label, role, reach: account, prefix, hash, expires_at };
     let request = Request::new(command, system_origin("cli"), Uuid::now_v7());
     let receipt = ledger.submit(request).await?;
-    let key_id = receipt.events.iter().find_map(|recorded| match &recorded.event {
-        Event::Access(AccessEvent::KeyIssued(issued)) => Some(issued.key_id),
+    created(&receipt, &key)
+}
+
+fn created(receipt: &Receipt, key: &ApiKey) -> Result<Created, Failure> {
+    let issued = receipt.events.iter().find_map(|recorded| match &recorded.event {
+        Event::Access(AccessEvent::KeyIssued(issued)) => Some(issued),
         _ => None,
     });
-    let key_id = key_id.ok_or("a key without its event")?;
-    Ok(Created { key_id, key: key.reveal().to_owned(), role, account_id: account })
+    let issued = issued.ok_or("a key without its event")?;
+    let (key_id, role, account_id) = (issued.key_id, issued.role, issued.account_id);
+    Ok(Created { key_id, key: key.reveal().to_owned(), role, account_id })
+}
+
+impl Rotate {
+    async fn run(self, place: &Place, output: Output) -> Result<(), Failure> {
+        let (key_id, overlap_seconds) = (self.key, self.overlap);
+        let created = with_ledger(place, &self.opening, async |ledger| {
+            let key = ApiKey::from_random(rand::random());
+            let (prefix, hash) = (key.prefix().to_owned(), key.hash());
+            let command = RotateKey { key_id, overlap_seconds, prefix, hash };
+            let request = Request::new(command, system_origin("cli"), Uuid::now_v7());
+            created(&ledger.submit(request).await?, &key)
+        })
+        .await?;
+        if output == Output::Human {
+            output::note("This key is shown once; Daybook keeps only its hash.");
+        }
+        output.print(&created, |created| created.key.clone())?;
+        Ok(())
+    }
 }
 
 /// A key as lists show it: without its hash.
@@ -176,6 +220,9 @@ struct Shown<'a> {
     issued_at: Timestamp,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    replaces: Option<KeyId>,
+    replaced_by: Option<KeyId>,
+    works_until: Option<Timestamp>,
 }
 
 impl<'a> Shown<'a> {
@@ -189,12 +236,16 @@ impl<'a> Shown<'a> {
             issued_at: row.issued_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            replaces: row.replaces,
+            replaced_by: row.replaced_by,
+            works_until: row.works_until,
         }
     }
 }
 
 fn columns(row: &KeyRow) -> Vec<String> {
-    let state = match (row.revoked_at, row.expires_at) {
+    let ends_at = row.expires_at.into_iter().chain(row.works_until).min();
+    let state = match (row.revoked_at, ends_at) {
         (Some(at), _) => format!("revoked {at}"),
         (None, Some(at)) => format!("until {at}"),
         (None, None) => "works".to_owned(),

@@ -1,68 +1,158 @@
-//! Who calls: the holder of an API key, by `Authorization: Bearer` or `X-API-Key`.
+//! Who calls: the holder of an API key, by `Authorization: Bearer` or `X-API-Key`, or of a session,
+//! by `Authorization: Bearer` or by a cookie.
 //!
-//! A missing, malformed, unknown, revoked or expired key look the same from outside.
+//! A missing, malformed, unknown, revoked or expired credential look the same from outside. A
+//! cookie is sent by a browser whoever asks it to: with it, what changes something needs the
+//! session's CSRF token as well, which only a page of the same site can know.
 
 use std::sync::Arc;
 
-use daybook_projections::{
-    self as projections,
-    keys::{KeyRow, Keys},
-    query::Reach,
-};
+use data_encoding::HEXLOWER;
+use subtle::ConstantTimeEq;
+use warp::http::Method;
 
 use super::{
     call::{Call, Caller},
     error::ApiError,
     routes::{Access, Route},
 };
-use crate::{app::App, credentials};
+use crate::{
+    app::{App, Face},
+    credentials::{self, Kind},
+    gate::Present,
+};
 
 /// The caller of a route, where it wants one.
 ///
 /// # Errors
-/// No key, none that works, or one whose role may not call the route.
+/// No credential, none that works, a cookie without its CSRF token, or a role that may not call
+/// the route.
 pub(super) async fn caller(
     app: &Arc<App>,
     call: &Call,
     route: &Route,
 ) -> Result<Option<Caller>, ApiError> {
-    let Access::Roles(roles) = route.access else { return Ok(None) };
-    let refused = || ApiError::new("unauthenticated", "the request needs an API key that works");
-    let key = presented(call).filter(|key| credentials::is_well_formed(key)).ok_or_else(refused)?;
-    let row = find(app, &credentials::hash(key)).await?.ok_or_else(refused)?;
-    let expired = row.expires_at.is_some_and(|expires_at| expires_at <= app.ledger.clock().now());
-    if row.revoked_at.is_some() || expired {
-        return Err(refused());
+    if matches!(route.access, Access::Public) {
+        return Ok(None);
     }
-    if !roles.contains(&row.role) {
-        let text = format!("a key of role {} may not do this", row.role.as_str());
+    let refused =
+        || ApiError::new("unauthenticated", "the request needs an API key or a session that works");
+    let presented = presented(call, &app.face).ok_or_else(refused)?;
+    let kind = Kind::of(presented.text()).ok_or_else(refused)?;
+    let present = app.gate.present().await?;
+    let caller = holder(&present, kind, presented.text()).ok_or_else(refused)?;
+    if let Presented::Cookie(token) = presented {
+        same_site(app, call, token)?;
+    }
+    let what = if caller.session.is_some() { "session" } else { "key" };
+    if caller.session.is_some() && !route.access.takes_sessions() {
+        return Err(ApiError::new("forbidden", "a session may not do this: it needs a key"));
+    }
+    if !route.access.roles().contains(&caller.role) {
+        let text = format!("a {what} of role {} may not do this", caller.role.as_str());
         return Err(ApiError::new("forbidden", text));
     }
-    Ok(Some(Caller { key_id: row.key_id, role: row.role, account: row.account_id }))
+    Ok(Some(caller))
 }
 
-fn presented(call: &Call) -> Option<&str> {
+/// What a caller shows.
+#[derive(Clone, Copy)]
+enum Presented<'c> {
+    /// A key, or the token of a session.
+    Header(&'c str),
+    /// The token of a session.
+    Cookie(&'c str),
+}
+
+impl<'c> Presented<'c> {
+    fn text(self) -> &'c str {
+        match self {
+            Self::Header(text) | Self::Cookie(text) => text,
+        }
+    }
+}
+
+/// A header counts before a cookie: whoever sets one means it, while a cookie comes by itself.
+fn presented<'c>(call: &'c Call, face: &Face) -> Option<Presented<'c>> {
+    if let Some(credential) = in_header(call) {
+        return Some(Presented::Header(credential));
+    }
+    cookie(call, cookie_name(face)).map(Presented::Cookie)
+}
+
+/// The credential in a call's headers, a cookie's not among them.
+pub(super) fn in_header(call: &Call) -> Option<&str> {
     let bearer = call.header("authorization").and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key)
+        let (scheme, credential) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(credential)
     });
-    bearer.or_else(|| call.header("x-api-key"))
+    // Only keys are named by a header of their own.
+    let key = || call.header("x-api-key").map(|key| if key.starts_with("dbs_") { "" } else { key });
+    bearer.or_else(key)
 }
 
-/// The row of a key. One that is not known may have been made a moment ago by another process, or
-/// its row may be gone with a crash of the database: before it is refused, the rows must reach as
-/// far as the log.
-async fn find(app: &Arc<App>, hash: &str) -> Result<Option<KeyRow>, ApiError> {
-    if let Some(row) = app.rows(Reach::Ledger).find::<Keys>("hash", hash).await? {
-        return Ok(Some(row));
+/// The token in the cookie of a name; one that comes twice is none: somebody has planted one.
+fn cookie<'c>(call: &'c Call, name: &str) -> Option<&'c str> {
+    let mut found = call
+        .headers
+        .get_all("cookie")
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(own, value)| (own == name).then_some(value));
+    let token = found.next();
+    if found.next().is_some() { None } else { token }.filter(|token| token.starts_with("dbs_"))
+}
+
+/// The name of the session's cookie. Under `https` browsers hold on to what `__Host-` promises: no
+/// other host and no plain connection has set it.
+pub(super) fn cookie_name(face: &Face) -> &'static str {
+    if face.is_https() { "__Host-daybook_session" } else { "daybook_session" }
+}
+
+/// Who holds a credential, where it works.
+fn holder(present: &Present, kind: Kind, text: &str) -> Option<Caller> {
+    let (access, hash) = (&present.world.access, credentials::hash(text));
+    Some(match kind {
+        Kind::Key => {
+            let key = &access.working_key(&hash, present.now)?.issued;
+            Caller { key_id: key.key_id, session: None, role: key.role, account: key.account_id }
+        }
+        Kind::Session => {
+            let session = access.working_session(&hash, present.now)?;
+            let opened = &session.opened;
+            let (role, account) = (opened.role, opened.account_id);
+            Caller { key_id: opened.key_id, session: Some(session.clone()), role, account }
+        }
+    })
+}
+
+/// Whether the page that made a browser send its cookie is one of the panel's own.
+fn same_site(app: &App, call: &Call, token: &str) -> Result<(), ApiError> {
+    if call.header("sec-fetch-site") == Some("cross-site") {
+        let text = "a request with a cookie comes from a page of the same site";
+        return Err(ApiError::new("cross_site_refused", text));
     }
-    let position = projections::log_position(app.pool()).await?;
-    app.reaches(position).await;
-    let stored = projections::stored_position::<Keys>(app.pool()).await?;
-    let row = app.rows(Reach::Ledger).find::<Keys>("hash", hash).await?;
-    if row.is_none() && stored < position {
-        let text = "the keys are not up to date yet";
-        return Err(ApiError::new("position_not_reached", text));
+    if matches!(call.method, Method::GET | Method::HEAD) {
+        return Ok(());
     }
-    Ok(row)
+    let given = call.header("x-csrf-token").unwrap_or_default();
+    // In constant time: how far a guess is right must not show.
+    if bool::from(csrf_token(app, token).as_bytes().ct_eq(given.as_bytes())) {
+        return Ok(());
+    }
+    let text = "a request with a cookie that changes something carries the session's X-CSRF-Token";
+    Err(ApiError::new("csrf_token_invalid", text))
+}
+
+/// The CSRF token of a session: it follows from the session's own token, so nothing is stored, and
+/// does not give it away.
+pub(super) fn csrf_token(app: &App, token: &str) -> String {
+    HEXLOWER.encode(&app.seal.derive(&[b"csrf token", token.as_bytes()]))
+}
+
+/// The token of the session that calls, if one does.
+pub(super) fn session_token<'c>(app: &App, call: &'c Call) -> Option<&'c str> {
+    presented(call, &app.face).map(Presented::text).filter(|it| Kind::of(it) == Some(Kind::Session))
 }

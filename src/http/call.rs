@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use daybook_events::commands::Command;
 use daybook_events::{
     Origin,
+    access::Session,
     event::Role,
     ids::{AccountId, KeyId},
     store::{IdempotencyKey, Request},
@@ -20,11 +21,16 @@ use super::{conditional, error::ApiError, json};
 /// The longest reason that the log keeps, in characters.
 const REASON_MAX: usize = 500;
 
-/// Who calls: the holder of a key that works.
+/// The headers that hold a credential: no debugging output shows them.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "x-api-key", "cookie", "x-csrf-token"];
+
+/// Who calls: the holder of a key that works, or of a session that one has opened.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Which key.
+    /// Which key; a session's is the one that opened it.
     pub key_id: KeyId,
+    /// Which session, where it is not the key itself that calls.
+    pub session: Option<Session>,
     /// What it may do.
     pub role: Role,
     /// The one account that it reaches; `None` reaches the whole ledger.
@@ -55,7 +61,10 @@ pub struct Call {
 impl Call {
     /// A call under a new request id, before its route, its caller and its body are known.
     #[must_use]
-    pub fn new(method: Method, path: &str, headers: HeaderMap) -> Self {
+    pub fn new(method: Method, path: &str, mut headers: HeaderMap) -> Self {
+        for (name, value) in &mut headers {
+            value.set_sensitive(SECRET_HEADERS.contains(&name.as_str()));
+        }
         Self {
             method,
             path: path.to_owned(),
@@ -156,9 +165,12 @@ impl Call {
     /// The origin of what this call appends.
     #[must_use]
     pub fn origin(&self, reason: Option<String>) -> Origin {
-        let actor = self.caller.as_ref();
+        let actor = self.caller.as_ref().map(|by| match &by.session {
+            Some(session) => format!("session:{}", session.opened.session_id),
+            None => format!("key:{}", by.key_id),
+        });
         Origin {
-            actor: actor.map_or_else(|| "public".to_owned(), |by| format!("key:{}", by.key_id)),
+            actor: actor.unwrap_or_else(|| "public".to_owned()),
             via: "http".to_owned(),
             reason,
             request_id: Some(self.request_id.clone()),
@@ -194,10 +206,24 @@ impl Call {
         }
         let mut request = Request::new(command, self.origin(reason), Uuid::now_v7());
         request.key = self.idempotency_key()?.map(|key| {
-            let account = request.command.account();
-            let whose = account.map_or_else(|| "ledger".to_owned(), |id| id.to_string());
+            let whose = scope(request.command.account());
             IdempotencyKey { scope: format!("{whose}{step}"), ..key }
         });
+        Ok(request)
+    }
+
+    /// As [`Call::request`], for a command that is about no account's stream and yet about an
+    /// account's keys or sessions: idempotency keys of one account never meet another's.
+    ///
+    /// # Errors
+    /// A key that is empty, too long, or not printable.
+    pub fn request_within(
+        &self,
+        reach: Option<AccountId>,
+        command: impl Into<Command>,
+    ) -> Result<Request, ApiError> {
+        let mut request = self.request(command)?;
+        request.key = request.key.map(|key| IdempotencyKey { scope: scope(reach), ..key });
         Ok(request)
     }
 
@@ -246,4 +272,9 @@ impl Call {
         };
         Ok((limit, self.query.get("after").cloned()))
     }
+}
+
+/// Whose idempotency keys are meant.
+pub(super) fn scope(account: Option<AccountId>) -> String {
+    account.map_or_else(|| "ledger".to_owned(), |id| id.to_string())
 }

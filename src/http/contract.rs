@@ -170,6 +170,13 @@ pub mod params {
         },
     ];
 
+    /// Whose sessions.
+    pub const USER: &[Param] = &[Param {
+        name: "user",
+        summary: "Those of this user, by the panel's own id",
+        shape: |_| json_schema!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+    }];
+
     /// Whether subscribers with limits of their own lose them.
     pub const FORCE: &[Param] = &[Param {
         name: "force",

@@ -68,6 +68,8 @@ pub struct ApiError {
 pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("unauthenticated", StatusCode::UNAUTHORIZED),
     ("forbidden", StatusCode::FORBIDDEN),
+    ("csrf_token_invalid", StatusCode::FORBIDDEN),
+    ("cross_site_refused", StatusCode::FORBIDDEN),
     ("not_found", StatusCode::NOT_FOUND),
     ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
     ("invalid_request", StatusCode::BAD_REQUEST),

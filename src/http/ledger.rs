@@ -1,4 +1,5 @@
-//! The ledger's own addresses: accounts, adjustments, coupons, refunds, rules, clock.
+//! The ledger's own addresses: accounts, adjustments, coupons, refunds, rules, clock, keys,
+//! sessions.
 //!
 //! Names are in snake case, as in the events; amounts are objects of digits and currency.
 
@@ -7,6 +8,8 @@ pub mod adjustments;
 pub mod clock;
 pub mod coupons;
 pub mod events;
+pub mod keys;
 pub mod refunds;
 pub mod rules;
+pub mod sessions;
 pub mod usage;

@@ -21,7 +21,7 @@ use super::{
     call::Call,
     contract::{
         Asks, Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
-        params::{AS_OF, EXPORT, FORCE, NUMBERED, PAGE, READ, STREAM, TYPE},
+        params::{AS_OF, EXPORT, FORCE, NUMBERED, PAGE, READ, STREAM, TYPE, USER},
     },
     error::{ApiError, Dialect},
     fields::NoFields,
@@ -29,6 +29,8 @@ use super::{
     ledger::{
         self,
         events::{StoredEvent, StreamShown},
+        keys::{KeyBody, KeyShape, MintedKey, RevokedKey, RotateBody},
+        sessions::{ClosedSessions, OpenedSession, OwnSession, SessionBody, SessionShape},
     },
     openapi, panel, processor,
     reading::Listed,
@@ -46,6 +48,26 @@ pub enum Access {
     Public,
     /// Keys and sessions of these roles.
     Roles(&'static [Role]),
+    /// Keys of these roles, and no session: what is signed in for an hour must not make itself a
+    /// credential for longer.
+    Keys(&'static [Role]),
+}
+
+impl Access {
+    /// The roles that may call; none where anybody may.
+    #[must_use]
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Public => &[],
+            Self::Roles(roles) | Self::Keys(roles) => roles,
+        }
+    }
+
+    /// Whether a session may call.
+    #[must_use]
+    pub fn takes_sessions(self) -> bool {
+        matches!(self, Self::Public | Self::Roles(_))
+    }
 }
 
 /// One address.
@@ -96,6 +118,14 @@ const MANAGERS: Access = Access::Roles(&[SuperAdmin, Owner, Admin]);
 const MONEY: Access = Access::Roles(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
 /// Those who may read ledger-wide.
 const READERS: Access = Access::Roles(&[SuperAdmin, Auditor, Finance]);
+/// Those who have keys to give: to the ledger, or to their own account.
+const OWNERS: Access = Access::Roles(&[SuperAdmin, Owner]);
+/// The keys that make keys.
+const OWNERS_KEYS: Access = Access::Keys(&[SuperAdmin, Owner]);
+/// The keys that open sessions.
+const OPENERS_KEYS: Access = Access::Keys(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
+/// Those who may have opened sessions.
+const OPENERS: Access = Access::Roles(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
 /// The one who runs the ledger.
 const SUPER: Access = Access::Roles(&[SuperAdmin]);
 
@@ -253,5 +283,29 @@ routes! {
             "The log's streams" => 200 Json<Listed<StreamShown>>;
         GET "/api/ledger/streams/{stream}" READERS, ledger::events::stream[NUMBERED, TYPE],
             "One stream of the log, event by event" => 200 Json<Listed<StoredEvent>>;
+        GET "/api/keys" OWNERS, ledger::keys::list[PAGE, READ],
+            "API keys, page by page" => 200 Json<Listed<KeyShape>>;
+        POST "/api/keys" OWNERS_KEYS, ledger::keys::create(KeyBody),
+            "Make an API key" => 201 Json<MintedKey>;
+        GET "/api/keys/{id}" OWNERS, ledger::keys::get[READ],
+            "One API key" => 200 Json<KeyShape>;
+        POST "/api/keys/{id}/rotate" OWNERS_KEYS, ledger::keys::rotate(Maybe<RotateBody>),
+            "Put another key in the place of one" => 201 Json<MintedKey>;
+        POST "/api/keys/{id}/revoke" OWNERS, ledger::keys::revoke(Maybe<NoFields>),
+            "Stop an API key, at once" => 200 Json<RevokedKey>;
+        GET "/api/sessions" OPENERS, ledger::sessions::list[PAGE, READ, USER],
+            "Sessions, page by page" => 200 Json<Listed<SessionShape>>;
+        POST "/api/sessions" OPENERS_KEYS, ledger::sessions::open(SessionBody),
+            "Open a session for a user" => 201 Json<OpenedSession>;
+        DELETE "/api/sessions" OPENERS, ledger::sessions::close_all[USER],
+            "Close every session of a user" => 200 Json<ClosedSessions>;
+        GET "/api/sessions/me" ANYONE, ledger::sessions::me,
+            "The session that asks" => 200 Json<OwnSession>;
+        DELETE "/api/sessions/me" ANYONE, ledger::sessions::sign_out,
+            "Close the session that asks" => 200 Json<ClosedSessions>;
+        GET "/api/sessions/{id}" OPENERS, ledger::sessions::get[READ],
+            "One session" => 200 Json<SessionShape>;
+        DELETE "/api/sessions/{id}" OPENERS, ledger::sessions::close,
+            "Close a session" => 200 Json<ClosedSessions>;
     }
 }

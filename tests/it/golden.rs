@@ -107,7 +107,11 @@ fn name(event: &Event) -> String {
         Event::Plan(PlanEvent::PlanPublished(published)) if published.terms.custom_price => {
             ".custom_price"
         }
+        Event::Access(AccessEvent::KeyIssued(issued)) if issued.replaces.is_some() => ".replacing",
         Event::Access(AccessEvent::KeyIssued(issued)) if issued.account_id.is_some() => {
+            ".of_an_account"
+        }
+        Event::Access(AccessEvent::SessionOpened(opened)) if opened.account_id.is_some() => {
             ".of_an_account"
         }
         Event::Plan(_) | Event::Access(_) | Event::Book(_) => "",

@@ -223,6 +223,15 @@ impl TestApp {
     }
 
     pub(crate) async fn start_as(kind: Kind, limits: Limits) -> Self {
+        Self::start_under(kind, limits, None).await
+    }
+
+    /// A ledger whose links are made of another address than its own.
+    pub(crate) async fn start_at(public_url: &str) -> Self {
+        Self::start_under(Kind::Sandbox, Limits::default(), Some(public_url)).await
+    }
+
+    async fn start_under(kind: Kind, limits: Limits, public_url: Option<&str>) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -230,7 +239,8 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
-        let face = Face { public_url: url.clone(), currency: Currency::USD };
+        let public_url = public_url.unwrap_or(&url).to_owned();
+        let face = Face { public_url, currency: Currency::USD };
         let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
             .await
             .unwrap();
@@ -286,6 +296,15 @@ impl TestApp {
         let receipt = self.submit(command).await.unwrap();
         assert!(self.app.reaches(receipt.position()).await);
         key.reveal().to_owned()
+    }
+
+    /// The ids of a key and of a session of a customer's account that nobody uses.
+    pub(crate) async fn spares(&self, customer: &Customer) -> (String, String) {
+        let id = |made: Value, name: &str| made[name].as_str().unwrap().to_owned();
+        let key = self.post("/api/keys", &customer.key, &json!({ "role": "member" })).await.ok();
+        let body = json!({ "user": "nobody", "role": "member" });
+        let session = self.post("/api/sessions", &customer.key, &body).await.ok();
+        (id(key, "key_id"), id(session, "session_id"))
     }
 
     /// Sends a request with a key and headers.

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// The state, who asks (an account's owner, `super` or `ledger`), what, and another body.
-type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
+pub(crate) type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const WRITES: [Row; 24] = [
+pub(crate) const WRITES: [Row; 29] = [
     (Fresh, "ledger", "POST", "/api/admin/plans/{id}/reapply-limits", "{}", r#"{"force":true}"#),
     (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
     (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
@@ -41,28 +41,46 @@ const WRITES: [Row; 24] = [
     (Parked, "ledger", "POST", "/api/accounts/{id}/release", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
     (Ordered, "ledger", "POST", "/api/ledger/seller", r#"{"name":"{order}"}"#, r#"{"name":"other"}"#),
     (Fresh, "ledger", "POST", "/api/ledger/policy", "{}", " {}"),
+    (Fresh, "owner", "POST", "/api/keys", r#"{"role":"member"}"#, r#"{"role":"admin"}"#),
+    (Fresh, "owner", "POST", "/api/keys/{id}/rotate", "{}", " {}"),
+    (Fresh, "owner", "POST", "/api/keys/{id}/revoke", "{}", " {}"),
+    (Fresh, "owner", "POST", "/api/sessions", r#"{"user":"ada","role":"member"}"#, r#"{"user":"bob","role":"member"}"#),
+    (Fresh, "owner", "DELETE", "/api/sessions/{id}", "", " "),
     (Fresh, "ledger", "POST", "/api/ledger/tax-rules", r#"{"rates":[]}"#, r#"{"rates": []}"#),
 ];
 
-/// Writes of the route table that append nothing under a key of the caller's.
-const OTHERS: [&str; 3] =
-    ["/api/billing/plan-change/preview", "/api/ledger/clock", "/sandbox/checkout/{id}/pay"];
+/// Writes of the route table that append nothing under a key of the caller's; those that close
+/// sessions are `DELETE /api/sessions/{id}` with another choice.
+const OTHERS: [&str; 5] = [
+    "/api/billing/plan-change/preview",
+    "/api/ledger/clock",
+    "/sandbox/checkout/{id}/pay",
+    "DELETE /api/sessions",
+    "DELETE /api/sessions/me",
+];
 
-async fn send(
+/// An address of what a customer has.
+pub(crate) fn address(path: &str, names: &Names) -> String {
+    let id = match () {
+        () if path.starts_with("/api/admin/plans/") => "pro",
+        () if path.starts_with("/api/accounts/") => "{account}",
+        () if path.starts_with("/api/keys/") => "{key}",
+        () if path.starts_with("/api/sessions/") => "{session}",
+        () if path.contains("invoices") => "{open_invoice}",
+        () => "{sub}",
+    };
+    let path = path.replace("{id}", id).replace("{invoice}", "{open_invoice}");
+    fill(&path.replace("{order}", "{ord}"), names)
+}
+
+pub(crate) async fn send(
     scene: &Scene,
     (customer, names): &(Customer, Names),
     (_, who, method, path, ..): &Row,
     body: &str,
     key: Option<&str>,
 ) -> Answered {
-    let id = match () {
-        () if path.starts_with("/api/admin/plans/") => "pro",
-        () if path.starts_with("/api/accounts/") => "{account}",
-        () if path.contains("invoices") => "{open_invoice}",
-        () => "{sub}",
-    };
-    let path = path.replace("{id}", id).replace("{invoice}", "{open_invoice}");
-    let path = fill(&path.replace("{order}", "{ord}"), names);
+    let path = address(path, names);
     let mut headers = Vec::new();
     if *who == "super" {
         headers.push(("daybook-account", customer.account_id.as_str()));
@@ -78,7 +96,8 @@ fn every_write_there_is_is_tried() {
         WRITES.iter().any(|(_, _, method, tried, ..)| (verb, path) == (*method, *tried))
     };
     for route in ROUTES.iter().filter(|route| route.verb != "GET") {
-        let other = OTHERS.contains(&route.path);
+        let address = format!("{} {}", route.verb, route.path);
+        let other = OTHERS.contains(&route.path) || OTHERS.contains(&address.as_str());
         assert_ne!(tried(route.verb, route.path), other, "{} {}", route.verb, route.path);
     }
 }

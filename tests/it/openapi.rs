@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use daybook::http::{
     error::Dialect,
     openapi::{self, codes},
-    routes::{Access, ROUTES, Route},
+    routes::{ROUTES, Route},
 };
 use serde_json::{Value, json};
 
@@ -17,10 +17,7 @@ use crate::harness::{Answered, TestApp};
 
 /// An operation in a line: who may call it, what it asks, takes and gives.
 fn of_route(route: &Route) -> (String, String) {
-    let roles: Vec<_> = match route.access {
-        Access::Public => Vec::new(),
-        Access::Roles(roles) => roles.iter().map(|role| role.as_str()).collect(),
-    };
+    let roles: Vec<_> = route.access.roles().iter().map(|role| role.as_str()).collect();
     let fields: BTreeSet<_> =
         route.asks.iter().copied().flatten().map(|param| param.name).collect();
     let takes = route.takes.map(|takes| (takes.content, takes.required));

@@ -5,7 +5,7 @@ mod retold;
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc};
 
-use daybook::{app::App, credentials::ApiKey};
+use daybook::app::App;
 use daybook_events::{
     audit::Finding,
     commands::{IssueKey, PlaceOrder, ReportUsage, RetirePlan, RevokeKey, SettleDue},
@@ -354,25 +354,6 @@ async fn a_row_of_another_shape_halts_the_follower_which_says_so() {
     ledger.submit(ask(account("eve"))).await.unwrap();
     rebuild_all(ledger.pool()).await;
     assert_clean(ledger.pool()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_not_refused_as_long_as_its_row_may_still_come() {
-    let test = TestApp::start().await;
-    test.settle().await;
-    let mut superuser = test.db.superuser().await;
-    run(&mut superuser, "begin; select from checkpoints for update").await.unwrap();
-    let new = ApiKey::from_random(rand::random());
-    let hash = new.hash();
-    test.submit(IssueKey { hash, ..testing::issue_key(Role::SuperAdmin) }).await.unwrap();
-    let unknown = ApiKey::from_random(rand::random());
-    let (new, unknown) = (new.reveal(), unknown.reveal());
-    let early = test.get("/api/accounts", new).await;
-    assert_eq!(early.headers["retry-after"], "1");
-    early.refused(503, "position_not_reached");
-    run(&mut superuser, "rollback").await.unwrap();
-    test.get("/api/accounts", new).await.ok();
-    test.get("/api/accounts", unknown).await.refused(401, "unauthenticated");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,14 @@ use sqlx::PgPool;
 use crate::harness::{TestDb, opening};
 
 /// Events that a business does not bring about by itself: somebody at the command line does.
-const BY_HAND: &[&str] = &["book.clock_advanced", "key.issued", "key.revoked"];
+const BY_HAND: &[&str] = &[
+    "book.clock_advanced",
+    "key.issued",
+    "key.revoked",
+    "key.rotated",
+    "session.opened",
+    "session.closed",
+];
 
 /// Refusals that five years of a hundred accounts run into.
 const REFUSALS: &[&str] = &[

@@ -1,6 +1,7 @@
 //! Make an API key. The key itself is made and shown by the shell; the event keeps its hash.
 
 use crate::{
+    access::reach_fits,
     draft::Draft,
     envelope::StreamId,
     event::{KeyIssued, Role},
@@ -30,11 +31,8 @@ pub struct IssueKey {
 impl IssueKey {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let invalid = |problem: &str| Err(Rejection::KeyInvalid { problem: problem.to_owned() });
-        if self.role.needs_account() && self.reach.is_none() {
-            return invalid("a key for owner, admin or member belongs to one account");
-        }
-        if self.role == Role::SuperAdmin && self.reach.is_some() {
-            return invalid("a key for super_admin reaches the whole ledger, not one account");
+        if let Err(problem) = reach_fits(self.role, self.reach) {
+            return invalid(problem);
         }
         if self.label.chars().count() > 100 || self.label.chars().any(char::is_control) {
             return invalid("a key's label has at most 100 characters");
@@ -50,6 +48,7 @@ impl IssueKey {
             prefix: self.prefix.clone(),
             hash: self.hash.clone(),
             expires_at: self.expires_at,
+            replaces: None,
         };
         draft.record(StreamId::Access, issued)
     }

@@ -14,10 +14,10 @@ pub struct RevokeKey {
 impl RevokeKey {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let key = self.key_id;
-        match draft.world().access.is_revoked(key) {
+        match draft.world().access.key(key) {
             None => Err(Rejection::KeyUnknown { key }),
-            Some(true) => Err(Rejection::KeyAlreadyRevoked { key }),
-            Some(false) => draft.record(StreamId::Access, KeyRevoked { key_id: key }),
+            Some(known) if known.revoked => Err(Rejection::KeyAlreadyRevoked { key }),
+            Some(_) => draft.record(StreamId::Access, KeyRevoked { key_id: key }),
         }
     }
 }

@@ -124,6 +124,27 @@ pub(super) async fn shared_streams(
     recorded(&rows)
 }
 
+/// What the access stream and the book have beyond these versions, in log order: one look at an
+/// index for each, and most often nothing.
+///
+/// # Errors
+/// A database that cannot be reached, or an event that cannot be read.
+pub async fn beyond(
+    executor: impl PgExecutor<'_>,
+    access: i64,
+    book: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let rows = sqlx::query(select_events!(
+        "where (stream = 'access' and version > $1) or (stream = 'book' and version > $2)
+         order by position"
+    ))
+    .bind(access)
+    .bind(book)
+    .fetch_all(executor)
+    .await?;
+    recorded(&rows)
+}
+
 /// The events after a position up to another, oldest first, at most `limit`.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use crate::{
     commands::*,
     coupon::{CouponDuration, CouponTerms, CouponValue},
     event::{BookKind, BookOpened, PlanTerms, Price, Role},
-    ids::{AccountId, Id},
+    ids::{AccountId, Id, KeyId},
     money::{Currency, Money},
     period::Cycle,
     personal::{Party, Personal},
@@ -20,6 +20,12 @@ use crate::{
 #[must_use]
 pub fn account_id() -> AccountId {
     AccountId::from_uuid(Uuid::from_u128(1))
+}
+
+/// An account that is not the test account; nobody has opened it.
+#[must_use]
+pub fn another_account_id() -> AccountId {
+    AccountId::from_uuid(Uuid::from_u128(2))
 }
 
 /// An amount in US dollars.
@@ -108,6 +114,19 @@ pub fn issue_key(role: Role) -> IssueKey {
         prefix: "dbk_test".into(),
         hash: "00".repeat(32),
         expires_at: None,
+    }
+}
+
+/// A session of the super admin's for an hour, by a key that may open it; `hash` is its token's.
+#[must_use]
+pub fn open_session(key_id: KeyId, hash: &str) -> OpenSession {
+    OpenSession {
+        key_id,
+        reach: None,
+        user: "somebody".into(),
+        role: Role::SuperAdmin,
+        hash: hash.into(),
+        ttl_seconds: 3600,
     }
 }
 

@@ -12,9 +12,10 @@ use crate::{
     draft::Draft,
     envelope::{Origin, Recorded},
     event::{
-        AccountEvent, CreditEvent, CreditSource, Event, InvoiceEvent, OrderEvent, PaymentEvent,
+        AccessEvent, AccountEvent, CreditEvent, CreditSource, Event, InvoiceEvent, OrderEvent,
+        PaymentEvent,
     },
-    ids::{AdjustmentId, OrderId, RefundId},
+    ids::{AdjustmentId, KeyId, OrderId, RefundId},
     rejection::Rejection,
     time::Timestamp,
     world::World,
@@ -112,6 +113,15 @@ impl Given {
     #[must_use]
     pub fn last<T>(&self, find: impl Fn(&Event) -> Option<T>) -> T {
         self.events.iter().rev().find_map(|recorded| find(&recorded.event)).unwrap()
+    }
+
+    /// The newest API key.
+    #[must_use]
+    pub fn newest_key(&self) -> KeyId {
+        self.last(|event| {
+            let Event::Access(AccessEvent::KeyIssued(issued)) = event else { return None };
+            Some(issued.key_id)
+        })
     }
 
     /// The newest order.

@@ -128,17 +128,13 @@ pub(super) fn of(
         "tags": [tag(route.dialect)],
         "summary": route.summary,
     });
-    match route.access {
-        Access::Public => {
-            operation["security"] = json!([]);
-            operation["x-daybook-roles"] = json!([]);
-        }
-        Access::Roles(roles) => {
-            operation["security"] =
-                json!([{ "bearer": [] }, { "apiKey": [] }, { "sessionCookie": [] }]);
-            operation["x-daybook-roles"] = json!(roles);
-        }
-    }
+    operation["security"] = match route.access {
+        Access::Public => json!([]),
+        Access::Roles(_) => json!([{ "bearer": [] }, { "apiKey": [] }, { "sessionCookie": [] }]),
+        Access::Keys(_) => json!([{ "bearer": [] }, { "apiKey": [] }]),
+    };
+    operation["x-daybook-roles"] = json!(route.access.roles());
+    operation["x-daybook-sessions"] = json!(route.access.takes_sessions());
     let parameters = parameters(route, shapes, schemas);
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);

@@ -99,6 +99,8 @@ impl Scene {
         let customer = test.customer_in(if state == State::InPounds { "GBP" } else { "USD" }).await;
         let mut names = self.others.clone();
         names.insert("account", customer.account_id.clone());
+        let (key, session) = test.spares(&customer).await;
+        names.extend([("key", key), ("session", session)]);
         match state {
             State::Fresh | State::InPounds => {}
             State::Ordered => _ = self.order(&customer, "monthly", &mut names).await,

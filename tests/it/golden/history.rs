@@ -418,7 +418,35 @@ fn berlin() -> Told {
         told.open(id(n), Currency::EUR, "Europe/Berlin", buyer);
         told.subscribe(id(n), "pro");
     }
+    the_door(&mut told);
     told
+}
+
+/// The owner's key is changed for another, and people sign in and out.
+fn the_door(told: &mut Told) {
+    told.ask(IssueKey { reach: Some(id(1)), ..testing::issue_key(Role::Owner) });
+    let hash = |digit: &str| digit.repeat(64);
+    let opener = told.given.newest_key();
+    let session = |role, reach, user: &str, digit| OpenSession {
+        role,
+        reach,
+        user: user.into(),
+        ..testing::open_session(opener, &hash(digit))
+    };
+    told.ask(session(Role::Admin, Some(id(1)), "user-7", "2"));
+    let session_id = told.given.last(|event| match event {
+        Event::Access(AccessEvent::SessionOpened(opened)) => Some(opened.session_id),
+        _ => None,
+    });
+    told.ask(CloseSessions { which: Which::One(session_id) });
+    told.ask(RotateKey {
+        key_id: opener,
+        overlap_seconds: 86_400,
+        prefix: "dbk_nbswy3".into(),
+        hash: hash("3"),
+    });
+    told.ask(testing::issue_key(Role::SuperAdmin));
+    told.ask(testing::open_session(told.given.newest_key(), &hash("4")));
 }
 
 /// A seller in India: within the State, to another State.
@@ -436,5 +464,6 @@ fn mumbai() -> Told {
         told.open(id(n), Currency::INR, "Asia/Kolkata", buyer);
         told.subscribe(id(n), "pro");
     }
+    the_door(&mut told);
     told
 }
