@@ -16,6 +16,7 @@ mod fields;
 pub mod health;
 pub mod json;
 pub mod ledger;
+pub mod limits;
 mod outcome;
 pub mod panel;
 pub mod processor;
@@ -23,6 +24,7 @@ pub mod reading;
 pub mod routes;
 pub mod sandbox;
 pub mod server;
+pub mod v1;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
@@ -37,16 +39,28 @@ use self::{
     answer::Answer,
     call::Call,
     error::{ApiError, Dialect},
+    limits::{Counted, Rates, Standing},
     routes::Route,
-    server::Limits,
+    server::{Limits, Peer},
 };
-use crate::app::App;
+use crate::{app::App, credentials};
 
-/// The one filter: every request there is, answered.
+/// The one filter: every request there is, answered, however many come.
 #[must_use]
 pub fn filter(
     app: Arc<App>,
     limits: Limits,
+) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
+{
+    filter_within(app, limits, Arc::new(Rates::unlimited()))
+}
+
+/// The one filter, within rate limits.
+#[must_use]
+pub fn filter_within(
+    app: Arc<App>,
+    limits: Limits,
+    rates: Arc<Rates>,
 ) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
 {
     let no_query = warp::any().map(String::new);
@@ -54,11 +68,12 @@ pub fn filter(
         .and(warp::path::full())
         .and(warp::query::raw().or(no_query).unify())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
         .and(warp::body::stream())
-        .then(move |method, path: FullPath, query: String, headers, body| {
-            let app = app.clone();
+        .then(move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
+            let (app, rates) = (app.clone(), rates.clone());
             let call = Call::new(method, path.as_str(), headers);
-            async move { answer(app, limits, call, &query, body).await }
+            async move { answer(app, limits, &rates, peer, call, &query, body).await }
         })
         // Nothing above rejects; should it ever, it is a refusal like every other.
         .recover(|_| async {
@@ -72,34 +87,89 @@ pub fn filter(
 async fn answer(
     app: Arc<App>,
     limits: Limits,
+    rates: &Rates,
+    peer: Option<Peer>,
     call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Response<Vec<u8>> {
     let started = std::time::Instant::now();
     let (request_id, method) = (call.request_id.clone(), call.method.clone());
-    let path = call.path.clone();
-    let answer = match handle(app, limits, call, query, body).await {
+    let (path, dialect) = (call.path.clone(), Dialect::of_path(&call.path));
+    let (standing, handled) = handle(app, limits, rates, peer, call, query, body).await;
+    let mut answer = match handled {
         Ok(answer) => answer,
-        Err(error) => Answer::refusal(&error, Dialect::of_path(&path), &request_id),
+        Err(error) => Answer::refusal(&error, dialect, &request_id),
     };
+    if dialect == Dialect::V1
+        && let Some(standing) = standing
+    {
+        answer = standing.told(answer);
+    }
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
     tracing::info!(request_id, %method, path, status, duration_ms, "answered");
     answer.into_response(&request_id)
 }
 
+/// What a request brings, and how its caller stands with the rate limits.
 async fn handle(
     app: Arc<App>,
     limits: Limits,
+    rates: &Rates,
+    peer: Option<Peer>,
     mut call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> (Option<Standing>, Result<Answer, ApiError>) {
+    let found = find(&call.method, &call.path);
+    let caller = match &found {
+        Ok((route, _)) => auth::caller(&app, &call, route).await,
+        Err(_) => Ok(None),
+    };
+    // Whoever is counted out learns nothing more, not even whether a guessed key works.
+    let route = found.as_ref().ok().map(|(route, _)| *route);
+    let standing = rates.count(route, &counted(&call, &caller, peer));
+    let handled = async {
+        standing.map_or(Ok(()), Standing::check)?;
+        let (route, captures) = found?;
+        call.captures = captures;
+        call.query = fields(query)?;
+        call.caller = caller?;
+        if call.caller.is_some() {
+            rates.count_order(route, call.account_if_any().ok().flatten())?;
+        }
+        work(app, limits, route, call, body).await
+    };
+    let handled = handled.await;
+    (standing, handled)
+}
+
+/// Whom a request counts against: the credential that works, even where it may not do this.
+fn counted(
+    call: &Call,
+    caller: &Result<Option<call::Caller>, ApiError>,
+    peer: Option<Peer>,
+) -> Counted {
+    let works = match caller {
+        Ok(caller) => caller.is_some(),
+        Err(refusal) => refusal.code == "forbidden",
+    };
+    let of_caller = || Some(caller.as_ref().ok()?.as_ref()?.key_id.to_string());
+    let credential = auth::presented(call).map(credentials::hash).or_else(of_caller);
+    match credential.filter(|_| works) {
+        Some(credential) => Counted::Credential(credential),
+        None => Counted::Address(peer.map(|Peer(address)| address.ip())),
+    }
+}
+
+async fn work(
+    app: Arc<App>,
+    limits: Limits,
+    route: &'static Route,
+    mut call: Call,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Result<Answer, ApiError> {
-    let (route, captures) = find(&call.method, &call.path)?;
-    call.captures = captures;
-    call.query = fields(query)?;
-    call.caller = auth::caller(&app, &call, route).await?;
     known(&call.query, route)?;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not

@@ -80,7 +80,7 @@ pub use self::{
     revise_plan::RevisePlan,
     revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
-    start_checkout::StartCheckout,
+    start_checkout::{Returns, StartCheckout},
     undo_adjustment::UndoAdjustment,
     withdraw_coupon::WithdrawCoupon,
     write_off::WriteOff,

@@ -41,7 +41,8 @@ pub(super) async fn caller(
     Ok(Some(Caller { key_id: row.key_id, role: row.role, account: row.account_id }))
 }
 
-fn presented(call: &Call) -> Option<&str> {
+/// The credential that a call presents, whether it works or not.
+pub(super) fn presented(call: &Call) -> Option<&str> {
     let bearer = call.header("authorization").and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(key)

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use daybook_events::{
     Currency, Money, Rejection, event::Role, ids::AccountId, money::MoneyError, period::Cycle,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{call::Call, error::ApiError};
 use crate::app::App;
 
 /// A body without fields.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoFields {}
 

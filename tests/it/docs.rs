@@ -230,11 +230,15 @@ fn every_type_of_event_has_its_section_and_its_example() {
 #[test]
 fn every_field_of_every_event_is_documented() {
     let sections = sections();
-    for recorded in golden::events() {
-        let type_name = recorded.event.type_name();
+    // Together: a field that came later is absent from the events that do not need it.
+    let mut written: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let events = golden::events();
+    for recorded in &events {
         let payload: serde_json::Value = serde_json::from_str(&recorded.event.payload()).unwrap();
-        let fields: BTreeSet<_> =
-            payload.as_object().unwrap().keys().map(|field| quoted(field)).collect();
+        let fields = payload.as_object().unwrap().keys().map(|field| quoted(field));
+        written.entry(recorded.event.type_name()).or_default().extend(fields);
+    }
+    for (type_name, fields) in written {
         let documented: BTreeSet<_> = rows(&sections[type_name])
             .into_iter()
             .map(|row| row[0].clone())

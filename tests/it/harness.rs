@@ -227,7 +227,7 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
-        let face = Face { public_url: url.clone(), currency: Currency::USD };
+        let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
         let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
             .await
             .unwrap();
