@@ -20,6 +20,7 @@ use daybook::{
     credentials::ApiKey,
     http::{
         self,
+        limits::Rates,
         server::{self, Limits},
     },
     local_postgres::{LocalPostgres, Settings},
@@ -220,6 +221,25 @@ impl TestApp {
     }
 
     pub(crate) async fn start_as(kind: Kind, limits: Limits) -> Self {
+        Self::start_with_rates(kind, limits, None, Rates::unlimited()).await
+    }
+
+    /// As customers see it from outside, under another address than it listens on.
+    pub(crate) async fn start_facing(public_url: &str) -> Self {
+        let (limits, rates) = (Limits::default(), Rates::unlimited());
+        Self::start_with_rates(Kind::Sandbox, limits, Some(public_url), rates).await
+    }
+
+    pub(crate) async fn start_limited(rates: Rates) -> Self {
+        Self::start_with_rates(Kind::Sandbox, Limits::default(), None, rates).await
+    }
+
+    async fn start_with_rates(
+        kind: Kind,
+        limits: Limits,
+        public_url: Option<&str>,
+        rates: Rates,
+    ) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -227,12 +247,16 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
-        let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
+        let face = Face {
+            public_url: public_url.unwrap_or(&url).to_owned(),
+            currency: Currency::USD,
+            upgrade_url: None,
+        };
         let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
             .await
             .unwrap();
         let app = Arc::new(app);
-        let filter = http::filter(app.clone(), limits);
+        let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         let super_key = String::new();

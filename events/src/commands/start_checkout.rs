@@ -88,7 +88,7 @@ mod tests {
         };
         let given = given.clone().and(StartCheckout { returns, ..given.start_checkout("order_1") });
         let order = given.account().orders.of_processor("order_1").cloned();
-        let checkout = order.and_then(|order| order.checkout).expect("a checkout");
+        let checkout = order.and_then(|order| order.checkout.clone()).expect("a checkout");
         assert_eq!(checkout.success_url.as_deref(), Some("https://panel.example/paid"));
         assert_eq!(checkout.cancel_url, None);
     }
