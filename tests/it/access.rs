@@ -32,7 +32,8 @@ async fn knock(test: &TestApp, route: &Route, names: &Names, key: &str) -> Answe
 fn id_in(path: &str) -> &'static str {
     match path.split('/').nth(2) {
         Some("accounts") => "{account}",
-        Some("billing") if path.contains("invoices") => "{invoice}",
+        Some("billing" | "v1") if path.contains("invoices") => "{invoice}",
+        Some("v1") => "{reservation}",
         Some("billing") => "{sub}",
         Some("refunds") => "{refund}",
         Some("plans") => "pro",

@@ -112,11 +112,11 @@ fn whoever_has_a_whole_allowance_again_is_forgotten() {
     let (rates, hand) = rates(60, 10);
     for nth in 0..10_000_u32 {
         let address = IpAddr::V4(std::net::Ipv4Addr::from_bits(nth));
-        rates.count(None, &Counted::Address(Some(address)));
+        let _ = rates.count(None, &Counted::Address(Some(address)));
     }
     assert_eq!(rates.remembered(), 10_000);
     hand.forward(61);
-    rates.count(None, &key("ada"));
+    let _ = rates.count(None, &key("ada"));
     assert_eq!(rates.remembered(), 1);
 }
 

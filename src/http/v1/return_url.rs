@@ -28,9 +28,12 @@ fn sound(text: &str) -> Option<String> {
     if text.chars().count() > MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return None;
     }
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    let scheme = scheme.is_some_and(|it| it == "http" || it == "https");
-    let url = Url::parse(text).ok().filter(|_| scheme && !text.contains('\\'))?;
+    let (scheme, rest) = text.split_once("://")?;
+    let http = ["http", "https"].iter().any(|it| scheme.eq_ignore_ascii_case(it));
+    if !http || rest.starts_with('/') || text.contains('\\') {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
     let bare = url.username().is_empty() && url.password().is_none();
     let kept = String::from(url.clone());
     (bare && plain_host(&url) && kept.len() <= MAX).then_some(kept)
