@@ -60,6 +60,19 @@ pub struct Face {
     pub public_url: String,
     /// The currency in which plans show their one price, where they are sold in it.
     pub currency: Currency,
+    /// The page on which a customer moves to a larger plan; `None` is `/billing` of the public URL.
+    pub upgrade_url: Option<String>,
+}
+
+impl Face {
+    /// The page on which a customer moves to a plan.
+    #[must_use]
+    pub fn upgrade_to(&self, plan: &str) -> String {
+        let page =
+            self.upgrade_url.clone().unwrap_or_else(|| format!("{}/billing", self.public_url));
+        let joint = if page.contains('?') { '&' } else { '?' };
+        format!("{page}{joint}upgrade={plan}")
+    }
 }
 
 impl Face {

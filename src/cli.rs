@@ -212,7 +212,7 @@ async fn with_app<T>(
 ) -> Result<T, Failure> {
     with_pool(place, async |pool| {
         // Nobody is served: links lead nowhere.
-        let face = Face { public_url: String::new(), currency: Currency::USD };
+        let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
         let app = Arc::new(App::open(pool, options(), opening, face).await?);
         let outcome = work(app.clone()).await;
         app.close().await;

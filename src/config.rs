@@ -105,6 +105,11 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 
+    /// The page on which a customer moves to a larger plan; `upgrade=PLAN` is added to its query
+    /// [default: /billing under the public URL]
+    #[arg(long, env = "DAYBOOK_UPGRADE_URL", value_name = "URL")]
+    pub upgrade_url: Option<String>,
+
     /// The currency in which plans show their one price, where they are sold in it
     #[arg(long, env = "DAYBOOK_CURRENCY", default_value = "USD", value_name = "CODE")]
     pub currency: Currency,
@@ -116,4 +121,12 @@ pub struct Serving {
     /// How many connections are served at once
     #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]
     pub connections: usize,
+
+    /// Requests a minute from each API key or session; 0 is no limit
+    #[arg(long, env = "DAYBOOK_RATE_LIMIT", default_value_t = 600, value_name = "N")]
+    pub rate_limit: u32,
+
+    /// Requests a minute from each address without a key that works; 0 is no limit
+    #[arg(long, env = "DAYBOOK_RATE_LIMIT_ANONYMOUS", default_value_t = 120, value_name = "N")]
+    pub rate_limit_anonymous: u32,
 }

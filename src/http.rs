@@ -17,6 +17,7 @@ mod fields;
 pub mod health;
 pub mod json;
 pub mod ledger;
+pub mod limits;
 mod minting;
 pub mod openapi;
 mod outcome;
@@ -27,13 +28,14 @@ pub mod reading;
 pub mod routes;
 pub mod sandbox;
 pub mod server;
+pub mod v1;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
 use futures_util::Stream;
 use warp::{
     Buf, Filter,
-    http::{Method, Response},
+    http::{Method, Response, StatusCode},
     path::FullPath,
 };
 
@@ -42,16 +44,28 @@ use self::{
     call::Call,
     conditional::Held,
     error::{ApiError, Dialect},
+    limits::{Counted, Rates, Standing},
     routes::Route,
-    server::Limits,
+    server::{Limits, Peer},
 };
 use crate::app::App;
 
-/// The one filter: every request there is, answered.
+/// The one filter: every request there is, answered, however many come.
 #[must_use]
 pub fn filter(
     app: Arc<App>,
     limits: Limits,
+) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
+{
+    filter_within(app, limits, Arc::new(Rates::unlimited()))
+}
+
+/// The one filter, within rate limits.
+#[must_use]
+pub fn filter_within(
+    app: Arc<App>,
+    limits: Limits,
+    rates: Arc<Rates>,
 ) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
 {
     let no_query = warp::any().map(String::new);
@@ -59,11 +73,12 @@ pub fn filter(
         .and(warp::path::full())
         .and(warp::query::raw().or(no_query).unify())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
         .and(warp::body::stream())
-        .then(move |method, path: FullPath, query: String, headers, body| {
-            let app = app.clone();
+        .then(move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
+            let (app, rates) = (app.clone(), rates.clone());
             let call = Call::new(method, path.as_str(), headers);
-            async move { answer(app, limits, call, &query, body).await }
+            async move { answer(app, limits, &rates, peer, call, &query, body).await }
         })
         // Nothing above rejects; should it ever, it is a refusal like every other.
         .recover(|_| async {
@@ -77,6 +92,8 @@ pub fn filter(
 async fn answer(
     app: Arc<App>,
     limits: Limits,
+    rates: &Rates,
+    peer: Option<Peer>,
     call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
@@ -85,30 +102,84 @@ async fn answer(
     let (request_id, method) = (call.request_id.clone(), call.method.clone());
     let (path, held) = (call.path.clone(), Held::of(&call.method, &call.headers));
     let by_https = app.face.public_url.starts_with("https://");
-    let answer = match handle(app, limits, call, query, body).await {
+    let dialect = Dialect::of_path(&path);
+    let (standing, handled) = handle(app, limits, rates, peer, call, query, body).await;
+    let mut answer = match handled {
         Ok(answer) => answer,
-        Err(error) => Answer::refusal(&error, Dialect::of_path(&path), &request_id),
+        Err(error) => Answer::refusal(&error, dialect, &request_id),
     };
+    if dialect == Dialect::V1
+        && let Some(standing) = standing
+    {
+        answer = standing.told(answer);
+    }
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
     tracing::info!(request_id, %method, path, status, duration_ms, "answered");
     answer.for_reader(&held).into_response(&request_id, by_https)
 }
 
+/// What a request brings, and how its caller stands with the rate limits.
 async fn handle(
     app: Arc<App>,
     limits: Limits,
+    rates: &Rates,
+    peer: Option<Peer>,
     mut call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
-) -> Result<Answer, ApiError> {
-    if call.method == Method::OPTIONS {
-        return options(&call.path);
+) -> (Option<Standing>, Result<Answer, ApiError>) {
+    let found = find(&call.method, &call.path);
+    let caller = match &found {
+        Ok((route, _)) => auth::caller(&app, &call, route).await,
+        Err(_) => Ok(None),
+    };
+    // Whoever is counted out learns nothing more, not even whether a guessed key works.
+    let route = found.as_ref().ok().map(|(route, _)| *route);
+    let standing = rates.count(route, &counted(&app, &call, &caller, peer));
+    let handled = async {
+        standing.map_or(Ok(()), Standing::check)?;
+        if call.method == Method::OPTIONS {
+            return options(&call.path);
+        }
+        let (route, captures) = found?;
+        call.captures = captures;
+        call.query = fields(query)?;
+        call.caller = caller?;
+        if call.caller.is_some() {
+            rates.count_order(route, call.account_if_any().ok().flatten())?;
+        }
+        work(app, limits, route, call, body).await
+    };
+    let handled = handled.await;
+    (standing, handled)
+}
+
+/// Whom a request counts against: the credential that works, even where it may not do this.
+fn counted(
+    app: &App,
+    call: &Call,
+    caller: &Result<Option<call::Caller>, ApiError>,
+    peer: Option<Peer>,
+) -> Counted {
+    let works = match caller {
+        Ok(caller) => caller.is_some(),
+        Err(refusal) => refusal.status == StatusCode::FORBIDDEN,
+    };
+    let credential = works.then(|| auth::fingerprint(call, &app.face)).flatten();
+    match credential {
+        Some(credential) => Counted::Credential(credential),
+        None => Counted::Address(peer.map(|Peer(address)| address.ip())),
     }
-    let (route, captures) = find(&call.method, &call.path)?;
-    call.captures = captures;
-    call.query = fields(query)?;
-    call.caller = auth::caller(&app, &call, route).await?;
+}
+
+async fn work(
+    app: Arc<App>,
+    limits: Limits,
+    route: &'static Route,
+    mut call: Call,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Result<Answer, ApiError> {
     known(&call.query, route)?;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not

@@ -86,7 +86,7 @@ pub use self::{
     revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
     rotate_key::{OVERLAP_SECONDS_MAX, RotateKey},
-    start_checkout::StartCheckout,
+    start_checkout::{Returns, StartCheckout},
     undo_adjustment::UndoAdjustment,
     withdraw_coupon::WithdrawCoupon,
     write_off::WriteOff,

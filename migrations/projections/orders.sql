@@ -1,4 +1,4 @@
--- Orders: one row per order.
+-- Orders: one row per order, with the addresses that its checkout returns to.
 create table {table} (
     key                text primary key,
     row                json not null,

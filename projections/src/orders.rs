@@ -63,6 +63,10 @@ pub struct OrderRow {
     pub processor_order_id: Option<String>,
     /// The instant since which the processor waits; `null` before checkout.
     pub checkout_started_at: Option<Timestamp>,
+    /// Where its page sends a customer who has paid; `null` where nobody said.
+    pub success_url: Option<String>,
+    /// Where its page sends a customer who gives up; `null` where nobody said.
+    pub cancel_url: Option<String>,
     /// The instant at which it was paid or, with nothing to pay, fulfilled; `null` before.
     pub paid_at: Option<Timestamp>,
     /// The instant at which it was cancelled or expired; `null` where it never was.
@@ -97,6 +101,8 @@ impl OrderRow {
             processor: None,
             processor_order_id: None,
             checkout_started_at: None,
+            success_url: None,
+            cancel_url: None,
             paid_at: None,
             cancelled_at: None,
             cancel_reason: None,
@@ -151,6 +157,8 @@ impl OrderRow {
                 self.processor = Some(started.processor.clone());
                 self.processor_order_id = Some(started.processor_order_id.clone());
                 self.checkout_started_at = Some(at);
+                self.success_url = started.success_url.clone();
+                self.cancel_url = started.cancel_url.clone();
             }
         }
     }

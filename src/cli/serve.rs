@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     http::{
         self,
+        limits::{Allowances, Rates, Ticks},
         server::{self, Limits},
     },
     local_postgres::ServerLock,
@@ -81,7 +82,7 @@ pub(super) fn face(serving: &Serving, listener: &TcpListener) -> Result<Face, Fa
     let own = format!("http://{}", listener.local_addr()?);
     let url = serving.public_url.clone().unwrap_or(own);
     let public_url = url.trim_end_matches('/').to_owned();
-    Ok(Face { public_url, currency: serving.currency })
+    Ok(Face { public_url, currency: serving.currency, upgrade_url: serving.upgrade_url.clone() })
 }
 
 /// Serves until Ctrl-C or SIGTERM.
@@ -110,7 +111,10 @@ pub(super) async fn serve(
             Some(tokio::spawn(scheduler::run(app.clone())))
         }
     };
-    let filter = http::filter(app.clone(), limits);
+    let allowances =
+        Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
+    let rates = Arc::new(Rates::new(allowances, Ticks::real()));
+    let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
     if let Some(scheduler) = scheduler {
         scheduler.abort();

@@ -80,6 +80,11 @@ fn presented<'c>(call: &'c Call, face: &Face) -> Option<Presented<'c>> {
     cookie(call, cookie_name(face)).map(Presented::Cookie)
 }
 
+/// What tells the credential that a call presents from others, whether it works or not.
+pub(super) fn fingerprint(call: &Call, face: &Face) -> Option<String> {
+    presented(call, face).map(|presented| credentials::hash(presented.text()))
+}
+
 /// The credential in a call's headers, a cookie's not among them.
 pub(super) fn in_header(call: &Call) -> Option<&str> {
     let bearer = call.header("authorization").and_then(|value| {

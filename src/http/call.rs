@@ -236,7 +236,13 @@ impl Call {
         }
         // Fields are told apart by their lengths, so that no two requests hash the same text.
         let mut digest = Sha256::new();
-        for part in [self.method.as_str().as_bytes(), self.path.as_bytes(), &self.body] {
+        let mut parts = vec![self.method.as_str().as_bytes(), self.path.as_bytes(), &self.body];
+        let mut query: Vec<_> = self.query.iter().collect();
+        query.sort_unstable();
+        parts.extend(
+            query.into_iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]),
+        );
+        for part in parts {
             digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             digest.update(part);
         }

@@ -177,6 +177,13 @@ pub mod params {
         shape: |_| json_schema!({ "type": "string", "minLength": 1, "maxLength": 200 }),
     }];
 
+    /// Whether a subscription ends now.
+    pub const IMMEDIATELY: &[Param] = &[Param {
+        name: "immediately",
+        summary: "Whether it ends now, and not with its period",
+        shape: |_| json_schema!({ "type": "boolean", "default": false }),
+    }];
+
     /// Whether subscribers with limits of their own lose them.
     pub const FORCE: &[Param] = &[Param {
         name: "force",

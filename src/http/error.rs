@@ -93,6 +93,8 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
     ("body_too_slow", StatusCode::REQUEST_TIMEOUT),
     ("body_broken", StatusCode::BAD_REQUEST),
+    ("rate_limited", StatusCode::TOO_MANY_REQUESTS),
+    ("return_url_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),

@@ -1,7 +1,7 @@
 //! The route table: every address, who may call it, what it takes and gives, and what handles it.
 //! The router, the OpenAPI document and the tests read this one table.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use daybook_events::{
     event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin},
@@ -21,7 +21,7 @@ use super::{
     call::Call,
     contract::{
         Asks, Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
-        params::{AS_OF, EXPORT, FORCE, NUMBERED, PAGE, READ, STREAM, TYPE, USER},
+        params::{AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, STREAM, TYPE, USER},
     },
     error::{ApiError, Dialect},
     fields::NoFields,
@@ -35,6 +35,16 @@ use super::{
     openapi, panel, processor,
     reading::Listed,
     sandbox,
+    v1::{
+        self,
+        checkout::{Checkout, CheckoutBody},
+        invoices::Invoice,
+        plans::Plan,
+        refund_eligibility::RefundEligibility,
+        shapes::Data,
+        subscription::{Current, Subscription},
+        usage::{Quota, Released, ReportBody, Reported, Reservation, ReserveBody, Used},
+    },
 };
 use crate::app::App;
 
@@ -195,6 +205,36 @@ routes! {
             "Start the checkout of an open invoice" => 200 Json<processor::shapes::Checkout>;
         GET "/api/billing/payments/export" MONEY, processor::exports::payments[READ, EXPORT],
             "Payments as CSV" => 200 Csv;
+    }
+    V1 {
+        GET "/api/v1/billing/subscription" ANYONE, v1::subscription::get[READ],
+            "The account's subscription, with what it gives" => 200 Json<Data<Subscription>>;
+        DELETE "/api/v1/billing/subscription" MANAGERS, v1::subscription::cancel(Maybe<NoFields>)[IMMEDIATELY],
+            "Cancel the subscription, with its period unless told otherwise" => 200 Json<Data<Subscription>>;
+        POST "/api/v1/billing/subscription/reactivate" MANAGERS, v1::subscription::reactivate(Maybe<NoFields>),
+            "Take a cancellation of the subscription back" => 200 Json<Data<Subscription>>;
+        GET "/api/v1/billing/subscriptions/current" ANYONE, v1::subscription::current[READ],
+            "The account's subscription, with what is used" => 200 Json<Data<Current>>;
+        GET "/api/v1/billing/plans" PUBLIC, v1::plans::list,
+            "Plans on offer, in minor units" => 200 Json<Data<Vec<Plan>>>;
+        POST "/api/v1/billing/checkout" MANAGERS, v1::checkout::checkout(CheckoutBody),
+            "Order a plan and get the page to pay it on" => 200 Json<Data<Checkout>>;
+        GET "/api/v1/billing/invoices" MONEY, v1::invoices::list[PAGE, READ],
+            "The account's invoices, in minor units" => 200 Json<Data<Vec<Invoice>>>;
+        GET "/api/v1/billing/invoices/{id}" MONEY, v1::invoices::get[READ],
+            "One invoice of the account" => 200 Json<Data<Invoice>>;
+        GET "/api/v1/billing/refund-eligibility" MONEY, v1::refund_eligibility::get,
+            "What a refund would give back now" => 200 Json<Data<RefundEligibility>>;
+        GET "/api/v1/usage" ANYONE, v1::usage::get[READ],
+            "What the account uses" => 200 Json<Data<BTreeMap<String, Used>>>;
+        POST "/api/v1/usage" SUPER, v1::usage::report(ReportBody),
+            "Report what an account uses of a limit" => 200 Json<Data<Reported>>;
+        GET "/api/v1/usage/quotas" ANYONE, v1::usage::quotas[READ],
+            "What the account's plan allows, and what is left" => 200 Json<Data<BTreeMap<String, Quota>>>;
+        POST "/api/v1/usage/reservations" SUPER, v1::usage::reserve(ReserveBody),
+            "Set room aside under a limit of an account" => 201 Json<Data<Reservation>>;
+        POST "/api/v1/usage/reservations/{id}/release" SUPER, v1::usage::release(Maybe<NoFields>),
+            "Give an account's room back that was set aside" => 200 Json<Data<Released>>;
     }
     Ledger {
         GET "/openapi.json" PUBLIC, openapi::serve,

@@ -1,27 +1,48 @@
 //! The sandbox's checkout page: where a newcomer pays without money.
 //!
 //! It stands in for the processor's own page, so it needs no key of ours: whoever has the
-//! unguessable order id may pay. It books nothing; the panel that gets the three values confirms
-//! them, as it would with Razorpay.
+//! unguessable order id may pay. What happens then depends on how the checkout was made:
+//!
+//! - Without addresses to return to, it books nothing: the panel that gets the three values
+//!   confirms them, as it would with Razorpay.
+//! - With a `success_url`, nobody waits for three values: it confirms the payment itself, as a
+//!   hosted page's webhook would, and sends the customer there.
 
 use std::sync::Arc;
 
-use daybook_events::Rejection;
+use daybook_events::{Rejection, commands::ConfirmPayment, store::SubmitError};
 use daybook_projections::{
     orders::{OrderRow, OrderStatus, Orders},
     query::Reach,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use url::{Host, Url};
 use uuid::Uuid;
 use warp::http::StatusCode;
 
 use super::{answer::Answer, call::Call, error::ApiError};
 use crate::{app::App, processors::Processor};
 
-/// What the pages may load: their own style, and forms back to this server.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'";
+/// What a page may load and where its form may lead: its own style, this server, and where paying
+/// returns to, since browsers ask about redirects too.
+fn policy(order: &OrderRow) -> String {
+    let returns = order.success_url.as_deref().and_then(source).unwrap_or_default();
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{returns}; \
+         base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// Where an URL leads, as a source in a policy.
+fn source(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    Some(match url.host()? {
+        // Policies have no way to name one.
+        Host::Ipv6(_) => format!(" {}:", url.scheme()),
+        Host::Domain(_) | Host::Ipv4(_) => format!(" {}", url.origin().ascii_serialization()),
+    })
+}
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #16202c; --soft: #5b6b7d; --paper: #ffffff;
@@ -65,14 +86,21 @@ pub async fn page(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
              <p class=\"amount\">{amount}</p>{details}
              <form method=\"post\" action=\"/sandbox/checkout/{id}/pay\" class=\"actions\">
              <button class=\"primary\" name=\"outcome\" value=\"success\">Pay {amount}</button>
-             <button name=\"outcome\" value=\"failure\">Let it fail</button></form>",
+             <button name=\"outcome\" value=\"failure\">Let it fail</button>{cancel}</form>",
             amount = escape(&order.amount.to_string()),
             id = escape(call.capture(0)),
+            cancel = link("cancel", "Cancel", order.cancel_url.as_deref()),
         )
     } else {
         closed(&order)
     };
-    Ok(html(StatusCode::OK, "Sandbox checkout", &body))
+    Ok(html(StatusCode::OK, "Sandbox checkout", &body, &order))
+}
+
+/// A way from the page, where there is one.
+fn link(id: &str, text: &str, url: Option<&str>) -> String {
+    let link = |url| format!("<a class=\"button\" id=\"{id}\" href=\"{}\">{text}</a>", escape(url));
+    url.map(link).unwrap_or_default()
 }
 
 /// What the page says of an order that nobody can pay.
@@ -83,7 +111,13 @@ fn closed(order: &OrderRow) -> String {
         OrderStatus::Expired => "This order has expired",
         OrderStatus::Pending | OrderStatus::AwaitingPayment => "This order cannot be paid yet",
     };
-    format!("<h1>{state}</h1><p>There is nothing to do here.</p>{}", details(order))
+    let paid = order.status == OrderStatus::Paid;
+    let onward = if paid { order.success_url.as_deref() } else { order.cancel_url.as_deref() };
+    format!(
+        "<h1>{state}</h1><p>There is nothing to do here.</p>{}<p class=\"actions\">{}</p>",
+        details(order),
+        link("onward", "Go on", onward),
+    )
 }
 
 /// What the page's buttons send: as a form, whatever the caller says its type is.
@@ -107,7 +141,8 @@ pub struct SandboxPayment {
     signature: String,
 }
 
-/// `POST /sandbox/checkout/{id}/pay`: what the processor's page would hand to the panel.
+/// `POST /sandbox/checkout/{id}/pay`: what the processor's page would hand to the panel; where the
+/// checkout has a `success_url`, the payment is booked and a browser is sent there.
 ///
 /// # Errors
 /// No such checkout, or one that is done.
@@ -116,50 +151,103 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let Processor::Sandbox(sandbox) = &app.processor else { return Err(ApiError::not_found()) };
     let wants_json = call.header("accept").is_some_and(|accept| accept.contains("json"));
     if order.status != OrderStatus::AwaitingPayment {
-        if !wants_json {
-            return Ok(html(StatusCode::CONFLICT, "Sandbox checkout", &closed(&order)));
-        }
-        let order_id = order.order_id;
-        return Err(match order.status {
-            OrderStatus::Paid => Rejection::OrderAlreadyPaid { order: order_id },
-            OrderStatus::Cancelled
-            | OrderStatus::Expired
-            | OrderStatus::Pending
-            | OrderStatus::AwaitingPayment => Rejection::OrderNotOpen { order: order_id },
-        }
-        .into());
+        return not_payable(&order, wants_json);
     }
-    let fails = form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure");
-    if fails {
-        if wants_json {
-            return Err(ApiError::new("payment_failed", "the sandbox was told to fail"));
-        }
-        let body = format!(
-            "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>
-             <p class=\"actions\"><a class=\"button\" href=\"/sandbox/checkout/{}\">Back to the
-             checkout</a></p>",
-            escape(call.capture(0)),
-        );
-        return Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body));
+    if form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure") {
+        return failed(&order, call.capture(0), wants_json);
     }
     let order_id = call.capture(0);
-    let payment_id = sandbox.payment_id(order_id, &Uuid::now_v7().to_string());
+    // A page that books pays an order once, however often its button is pressed.
+    let attempt = match &order.success_url {
+        Some(_) => "hosted".to_owned(),
+        None => Uuid::now_v7().to_string(),
+    };
+    let payment_id = sandbox.payment_id(order_id, &attempt);
     let signature = sandbox.sign(order_id, &payment_id);
-    if wants_json {
-        let order_id = order_id.to_owned();
-        let body = SandboxPayment { payment_id, order_id, signature };
-        return Ok(Answer::ok(&body));
+    let booked = match &order.success_url {
+        Some(_) => confirm(&app, &call, &order, &payment_id).await?,
+        None => None,
+    };
+    let answer = match (wants_json, &order.success_url) {
+        (true, _) => {
+            let order_id = order_id.to_owned();
+            Answer::ok(&SandboxPayment { payment_id, order_id, signature })
+        }
+        (false, Some(url)) => {
+            html(StatusCode::SEE_OTHER, "Payment taken", "<h1>Payment taken</h1>", &order)
+                .with("location", url.clone())
+        }
+        (false, None) => taken(&order, &payment_id, order_id, &signature),
+    };
+    Ok(match booked {
+        Some(position) => answer.at(position),
+        None => answer,
+    })
+}
+
+/// Books a payment: the position, or `None` where a second click brings the same news.
+async fn confirm(
+    app: &Arc<App>,
+    call: &Call,
+    order: &OrderRow,
+    payment_id: &str,
+) -> Result<Option<i64>, ApiError> {
+    let command = ConfirmPayment {
+        account_id: order.account_id,
+        processor_order_id: call.capture(0).to_owned(),
+        processor_payment_id: payment_id.to_owned(),
+        amount: None,
+    };
+    match app.submit(call.request(command)?).await {
+        Ok(receipt) => Ok(Some(receipt.position())),
+        Err(SubmitError::Rejected(Rejection::PaymentAlreadyConfirmed { .. })) => Ok(None),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// The answer where nobody can pay.
+fn not_payable(order: &OrderRow, wants_json: bool) -> Result<Answer, ApiError> {
+    if !wants_json {
+        return Ok(html(StatusCode::CONFLICT, "Sandbox checkout", &closed(order), order));
+    }
+    let order_id = order.order_id;
+    Err(match order.status {
+        OrderStatus::Paid => Rejection::OrderAlreadyPaid { order: order_id },
+        OrderStatus::Cancelled
+        | OrderStatus::Expired
+        | OrderStatus::Pending
+        | OrderStatus::AwaitingPayment => Rejection::OrderNotOpen { order: order_id },
+    }
+    .into())
+}
+
+/// The answer where the payment was told to fail.
+fn failed(order: &OrderRow, order_id: &str, wants_json: bool) -> Result<Answer, ApiError> {
+    if wants_json {
+        return Err(ApiError::new("payment_failed", "the sandbox was told to fail"));
+    }
+    let body = format!(
+        "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>
+         <p class=\"actions\"><a class=\"button\" href=\"/sandbox/checkout/{}\">Back to the
+         checkout</a>{}</p>",
+        escape(order_id),
+        link("cancel", "Cancel", order.cancel_url.as_deref()),
+    );
+    Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body, order))
+}
+
+/// The page with what the panel confirms.
+fn taken(order: &OrderRow, payment_id: &str, order_id: &str, signature: &str) -> Answer {
     let body = format!(
         "<h1>Payment taken</h1><p>Hand these to the panel, which confirms them by
          <code>POST /api/billing/checkout/confirm</code>.</p>
          <dl><dt>paymentId</dt><dd><code id=\"payment-id\">{payment_id}</code></dd>
          <dt>orderId</dt><dd><code id=\"order-id\">{order_id}</code></dd>
          <dt>signature</dt><dd><code id=\"signature\">{signature}</code></dd></dl>",
-        payment_id = escape(&payment_id),
+        payment_id = escape(payment_id),
         order_id = escape(order_id),
     );
-    Ok(html(StatusCode::OK, "Payment taken", &body))
+    html(StatusCode::OK, "Payment taken", &body, order)
 }
 
 /// The order whose checkout the address names.
@@ -181,7 +269,7 @@ fn details(order: &OrderRow) -> String {
     )
 }
 
-fn html(status: StatusCode, title: &str, body: &str) -> Answer {
+fn html(status: StatusCode, title: &str, body: &str, order: &OrderRow) -> Answer {
     let page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
@@ -190,7 +278,7 @@ fn html(status: StatusCode, title: &str, body: &str) -> Answer {
          customers.</p></main></body></html>"
     );
     Answer::bytes(status, "text/html; charset=utf-8", page.into_bytes())
-        .with("content-security-policy", POLICY.to_owned())
+        .with("content-security-policy", policy(order))
 }
 
 /// Text as it stands in a page: never markup.
@@ -211,10 +299,18 @@ pub(super) fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escape;
+    use super::{escape, source};
 
     #[test]
     fn text_never_becomes_markup() {
         assert_eq!(escape("<b a='1'>&\""), "&lt;b a=&#39;1&#39;&gt;&amp;&quot;");
+    }
+
+    #[test]
+    fn a_policy_names_where_a_payment_returns_to_and_no_more() {
+        let of = |url| source(url).unwrap();
+        assert_eq!(of("https://app.esluce.com/billing?success=true"), " https://app.esluce.com");
+        assert_eq!(of("http://127.0.0.1:3000/x"), " http://127.0.0.1:3000");
+        assert_eq!(of("http://[::1]:3000/x"), " http:");
     }
 }

@@ -6,7 +6,7 @@ use daybook_events::{
     commands::{
         CancelOrder, CancelSubscription, ChangePlan, ConfirmPayment, OpenAccount, PlaceOrder,
         RecordRefund, RefundOutcome, ReleaseUsage, ReportUsage, RequestRefund, ReserveUsage,
-        ResumeSubscription, ReviseBillingDetails, SettleDue, StartCheckout,
+        ResumeSubscription, Returns, ReviseBillingDetails, SettleDue, StartCheckout,
     },
     ids::{AccountId, AdjustmentId, OrderId, PlanId, ReapplicationId, RefundId, ReservationId},
     period::Cycle,
@@ -277,7 +277,9 @@ impl Customer {
         });
         let Some(amount) = waiting.await? else { return Ok(()) };
         let (processor, processor_order_id) = desk.processor_order(order_id, amount)?;
-        let command = StartCheckout { account_id, order_id, processor, processor_order_id };
+        let returns = Returns::default();
+        let command =
+            StartCheckout { account_id, order_id, processor, processor_order_id, returns };
         desk.ask(PANEL, command).await?.ok();
         Ok(())
     }

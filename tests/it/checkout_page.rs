@@ -173,6 +173,61 @@ async fn a_payment_that_fails_is_said_books_nothing_and_can_be_tried_again() {
     browser.close().await;
 }
 
+/// The checkout of v1 that comes back to an address of another origin.
+async fn returning(test: &TestApp, elsewhere: &str) -> String {
+    let customer = test.customer().await;
+    let body = json!({
+        "plan": "pro",
+        "success_url": format!("{elsewhere}/healthz"),
+        "cancel_url": format!("{elsewhere}/readyz"),
+    });
+    let checkout = test.post("/api/v1/billing/checkout", &customer.key, &body).await.ok();
+    checkout["data"]["checkout_url"].as_str().unwrap().to_owned()
+}
+
+async fn arrives(browser: &Browser, url: &str) {
+    let wait = browser.client.wait().at_most(Duration::from_secs(20));
+    wait.for_url(&url.parse().unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_pays_or_gives_up_comes_back_to_where_they_came_from() {
+    let (test, panel) = (TestApp::start().await, TestApp::start().await);
+    let url = returning(&test, &panel.url).await;
+    let browser = Browser::start().await;
+    browser.client.goto(&url).await.unwrap();
+    browser.click("#cancel").await;
+    arrives(&browser, &format!("{}/readyz", panel.url)).await;
+
+    let position = test.log_position().await;
+    browser.client.goto(&url).await.unwrap();
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    browser.click("button.primary").await;
+    // To another origin: the page's policy has to let its form be redirected there.
+    arrives(&browser, &format!("{}/healthz", panel.url)).await;
+    assert!(test.log_position().await > position, "the page has booked the payment");
+    browser.client.goto(&url).await.unwrap();
+    assert_eq!(browser.text("h1").await, "This order is paid");
+    browser.click("#onward").await;
+    arrives(&browser, &format!("{}/healthz", panel.url)).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_would_lead_elsewhere_is_stopped_by_the_browser() {
+    let (test, panel) = (TestApp::start().await, TestApp::start().await);
+    let url = returning(&test, "https://elsewhere.example").await;
+    let browser = Browser::start().await;
+    browser.client.goto(&url).await.unwrap();
+    let planted =
+        format!("document.forms[0].action = '{}/healthz'; document.forms[0].submit()", panel.url);
+    browser.client.execute(&planted, vec![]).await.unwrap();
+    let errors = browser.console_errors().await;
+    assert!(errors.iter().any(|error| error.contains("form-action")), "{errors:?}");
+    assert_eq!(browser.text(".amount").await, "15.00 USD");
+    browser.close().await;
+}
+
 /// A window of a width in a colour scheme.
 async fn look_at(browser: &Browser, width: u32, scheme: &str) {
     let metrics = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });

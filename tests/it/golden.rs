@@ -133,6 +133,7 @@ fn of_order(event: &OrderEvent) -> &'static str {
             OrderCancelReason::Superseded => ".superseded",
             OrderCancelReason::Requested => ".requested",
         },
+        OrderEvent::CheckoutStarted(started) if started.success_url.is_some() => ".returns",
         OrderEvent::OrderExpired(_) | OrderEvent::CheckoutStarted(_) => "",
     }
 }

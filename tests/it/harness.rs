@@ -20,6 +20,7 @@ use daybook::{
     credentials::ApiKey,
     http::{
         self,
+        limits::Rates,
         server::{self, Limits},
     },
     local_postgres::{LocalPostgres, Settings},
@@ -223,15 +224,25 @@ impl TestApp {
     }
 
     pub(crate) async fn start_as(kind: Kind, limits: Limits) -> Self {
-        Self::start_under(kind, limits, None).await
+        Self::start_with_rates(kind, limits, None, Rates::unlimited()).await
     }
 
     /// A ledger whose links are made of another address than its own.
     pub(crate) async fn start_at(public_url: &str) -> Self {
-        Self::start_under(Kind::Sandbox, Limits::default(), Some(public_url)).await
+        let (limits, rates) = (Limits::default(), Rates::unlimited());
+        Self::start_with_rates(Kind::Sandbox, limits, Some(public_url), rates).await
     }
 
-    async fn start_under(kind: Kind, limits: Limits, public_url: Option<&str>) -> Self {
+    pub(crate) async fn start_limited(rates: Rates) -> Self {
+        Self::start_with_rates(Kind::Sandbox, Limits::default(), None, rates).await
+    }
+
+    async fn start_with_rates(
+        kind: Kind,
+        limits: Limits,
+        public_url: Option<&str>,
+        rates: Rates,
+    ) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -239,13 +250,16 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
-        let public_url = public_url.unwrap_or(&url).to_owned();
-        let face = Face { public_url, currency: Currency::USD };
+        let face = Face {
+            public_url: public_url.unwrap_or(&url).to_owned(),
+            currency: Currency::USD,
+            upgrade_url: None,
+        };
         let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
             .await
             .unwrap();
         let app = Arc::new(app);
-        let filter = http::filter(app.clone(), limits);
+        let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         let super_key = String::new();
@@ -264,7 +278,7 @@ impl TestApp {
         options.clock = self.clock.clone();
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let face = Face { public_url: url.clone(), currency: Currency::USD };
+        let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
         let app = App::open(self.db.pool().await, options, &opening(), face).await.unwrap();
         let app = Arc::new(app.reading_from(reads));
         assert!(app.reaches(self.log_position().await).await);

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-pub(crate) const WRITES: [Row; 29] = [
+pub(crate) const WRITES: [Row; 35] = [
     (Fresh, "ledger", "POST", "/api/admin/plans/{id}/reapply-limits", "{}", r#"{"force":true}"#),
     (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
     (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
@@ -40,6 +40,12 @@ pub(crate) const WRITES: [Row; 29] = [
     (Ordered, "owner", "POST", "/api/accounts/{id}/orders/{order}/cancel", "{}", " {}"),
     (Parked, "ledger", "POST", "/api/accounts/{id}/release", r#"{"reason":"r"}"#, r#"{"reason":"other"}"#),
     (Ordered, "ledger", "POST", "/api/ledger/seller", r#"{"name":"{order}"}"#, r#"{"name":"other"}"#),
+    (Subscribed, "owner", "DELETE", "/api/v1/billing/subscription", "{}", " {}"),
+    (Cancelling, "owner", "POST", "/api/v1/billing/subscription/reactivate", "{}", " {}"),
+    (Fresh, "owner", "POST", "/api/v1/billing/checkout", r#"{"plan":"pro","success_url":"https://a.example/","cancel_url":"https://a.example/"}"#, r#"{"plan":"pro","success_url":"https://b.example/","cancel_url":"https://a.example/"}"#),
+    (Subscribed, "super", "POST", "/api/v1/usage", r#"{"limit":"max_servers","used":3}"#, r#"{"limit":"max_servers","used":4}"#),
+    (Subscribed, "super", "POST", "/api/v1/usage/reservations", r#"{"limit":"max_servers","quantity":1}"#, r#"{"limit":"max_servers","quantity":2}"#),
+    (Adjustable, "super", "POST", "/api/v1/usage/reservations/{id}/release", "{}", " {}"),
     (Fresh, "ledger", "POST", "/api/ledger/policy", "{}", " {}"),
     (Fresh, "owner", "POST", "/api/keys", r#"{"role":"member"}"#, r#"{"role":"admin"}"#),
     (Fresh, "owner", "POST", "/api/keys/{id}/rotate", "{}", " {}"),
@@ -66,6 +72,7 @@ pub(crate) fn address(path: &str, names: &Names) -> String {
         () if path.starts_with("/api/accounts/") => "{account}",
         () if path.starts_with("/api/keys/") => "{key}",
         () if path.starts_with("/api/sessions/") => "{session}",
+        () if path.contains("/reservations/{id}") => "{reservation}",
         () if path.contains("invoices") => "{open_invoice}",
         () => "{sub}",
     };

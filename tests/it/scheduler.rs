@@ -9,7 +9,7 @@ use daybook::{
 };
 use daybook_events::{
     Currency, Recorded, Rejection,
-    commands::{ConfirmPayment, OpenAccount, PlaceOrder, RevisePlan, StartCheckout},
+    commands::{ConfirmPayment, OpenAccount, PlaceOrder, Returns, RevisePlan, StartCheckout},
     event::{AccountEvent, Event, OrderEvent, SubscriptionEvent},
     ids::AccountId,
     invariants::Invariants,
@@ -58,6 +58,7 @@ async fn subscribe(app: &Arc<App>, account_id: AccountId) {
         order_id,
         processor,
         processor_order_id: processor_order_id.clone(),
+        returns: Returns::default(),
     };
     app.ledger.submit(ask(checkout)).await.unwrap();
     let processor_payment_id = format!("pay_{order_id}");
@@ -70,7 +71,7 @@ async fn subscribe(app: &Arc<App>, account_id: AccountId) {
 async fn app_on(db: &TestDb, at: &str) -> Arc<App> {
     let mut options = Options::default();
     options.clock = Clock::standing_at(at.parse().unwrap());
-    let face = Face { public_url: String::new(), currency: Currency::USD };
+    let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
     Arc::new(App::open(db.pool().await, options, &opening(), face).await.unwrap())
 }
 

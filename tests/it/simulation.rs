@@ -68,7 +68,7 @@ async fn live(db: &TestDb, shape: Shape) -> (Written, PgPool) {
     assert!(store::name_ledger(&db.owner_url, shape.ledger_id()).await.unwrap());
     let mut options = Options::default();
     options.clock = Clock::standing_at(shape.from);
-    let face = Face { public_url: String::new(), currency: Currency::USD };
+    let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
     let app = App::open(db.pool().await, options, &opening(), face).await.unwrap();
     let written = simulation::write(&app.ledger, shape, &mut |_, _| {}).await.unwrap();
     let pool = app.pool().clone();

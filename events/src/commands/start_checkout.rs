@@ -20,6 +20,17 @@ pub struct StartCheckout {
     pub processor: String,
     /// The processor's own id of the order.
     pub processor_order_id: String,
+    /// Where the customer goes from the processor's page.
+    pub returns: Returns,
+}
+
+/// Where a customer goes from the processor's page, as absolute URLs; the edge has checked them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Returns {
+    /// After paying.
+    pub success_url: Option<String>,
+    /// After giving up.
+    pub cancel_url: Option<String>,
 }
 
 impl StartCheckout {
@@ -41,6 +52,8 @@ impl StartCheckout {
                     processor: self.processor.clone(),
                     processor_order_id: self.processor_order_id.clone(),
                     amount: order.amount,
+                    success_url: self.returns.success_url.clone(),
+                    cancel_url: self.returns.cancel_url.clone(),
                 };
                 draft.record(StreamId::Account(account.id), started)
             }
@@ -64,6 +77,20 @@ mod tests {
             ..given.start_checkout("order_1")
         };
         given.when(unknown).rejected("order_unknown");
+    }
+
+    #[test]
+    fn where_the_customer_goes_from_the_checkout_is_kept() {
+        let given = given_account().and(place_order());
+        let returns = Returns {
+            success_url: Some("https://panel.example/paid".to_owned()),
+            cancel_url: None,
+        };
+        let given = given.clone().and(StartCheckout { returns, ..given.start_checkout("order_1") });
+        let order = given.account().orders.of_processor("order_1").cloned();
+        let checkout = order.and_then(|order| order.checkout.clone()).expect("a checkout");
+        assert_eq!(checkout.success_url.as_deref(), Some("https://panel.example/paid"));
+        assert_eq!(checkout.cancel_url, None);
     }
 
     #[test]

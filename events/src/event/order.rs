@@ -118,4 +118,10 @@ pub struct CheckoutStarted {
     pub processor_order_id: String,
     /// What the processor will take.
     pub amount: Money,
+    /// Where the processor's page sends a customer who has paid; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_url: Option<String>,
+    /// Where the processor's page sends a customer who gives up; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_url: Option<String>,
 }

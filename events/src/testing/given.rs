@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    commands::{Command, ConfirmPayment, StartCheckout},
+    commands::{Command, ConfirmPayment, Returns, StartCheckout},
     draft::Draft,
     envelope::{Origin, Recorded},
     event::{
@@ -175,6 +175,7 @@ impl Given {
             order_id: self.newest_order(),
             processor: "sandbox".into(),
             processor_order_id: processor_order_id.into(),
+            returns: Returns::default(),
         }
     }
 

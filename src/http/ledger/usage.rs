@@ -239,8 +239,7 @@ fn refusal(app: &App, error: SubmitError) -> ApiError {
         return error.into();
     };
     let (limit, allowed, upgrade) = (limit.clone(), *allowed, upgrade.clone());
-    let url =
-        upgrade.as_ref().map(|plan| format!("{}/billing?upgrade={plan}", app.face.public_url));
+    let url = upgrade.as_ref().map(|plan| app.face.upgrade_to(plan));
     ApiError::from(error)
         .with("limit", limit)
         .with("allowed", allowed)

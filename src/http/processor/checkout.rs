@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daybook_events::{
     Rejection,
-    commands::{ConfirmPayment, PlaceOrder, StartCheckout},
+    commands::{ConfirmPayment, PlaceOrder, Returns, StartCheckout},
     event::{AccountEvent, CheckoutStarted, OrderEvent, OrderPlaced, OrderPurpose},
     ids::{AccountId, InvoiceId, OrderId},
     period::Cycle,
@@ -86,12 +86,28 @@ pub(super) async fn ensure_checkout(
     account_id: AccountId,
     order: &OrderPlaced,
 ) -> Result<(CheckoutStarted, i64), ApiError> {
+    ensure_returning_checkout(app, call, step, account_id, order, Returns::default()).await
+}
+
+/// As [`ensure_checkout`], with where the customer goes from there.
+///
+/// # Errors
+/// As there.
+pub(in crate::http) async fn ensure_returning_checkout(
+    app: &Arc<App>,
+    call: &Call,
+    step: &str,
+    account_id: AccountId,
+    order: &OrderPlaced,
+    returns: Returns,
+) -> Result<(CheckoutStarted, i64), ApiError> {
     let processor_order_id = app.processor.create_order(order.order_id, order.amount)?;
     let command = StartCheckout {
         account_id,
         order_id: order.order_id,
         processor: app.processor.name().to_owned(),
         processor_order_id,
+        returns,
     };
     // A retry of the whole call meets this step's own key, and so the same answer.
     match app.submit(call.request_for(step, command, None)?).await {

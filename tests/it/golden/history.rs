@@ -69,9 +69,23 @@ impl Told {
     fn checkout(&mut self, account_id: AccountId) -> String {
         self.payments += 1;
         let order = format!("order_GOLDEN{:014}", self.payments);
-        let start = StartCheckout { account_id, ..self.given.start_checkout(&order) };
+        let start = StartCheckout {
+            account_id,
+            returns: self.returns(),
+            ..self.given.start_checkout(&order)
+        };
         self.ask(start);
         order
+    }
+
+    /// Every other customer comes from a page that wants them back.
+    fn returns(&self) -> Returns {
+        let back = |to: &str| Some(format!("https://panel.example/billing?{to}=true"));
+        if self.payments.is_multiple_of(2) {
+            Returns { success_url: back("success"), cancel_url: back("canceled") }
+        } else {
+            Returns::default()
+        }
     }
 
     fn confirm(&mut self, account_id: AccountId, order: &str) {

@@ -7,7 +7,7 @@ use daybook_events::{
     Currency, Event, Money, Recorded, Timestamp,
     account::{Account, OrderStatus},
     commands::{AdoptTaxRules, ChangePlan, OpenAccount, OpenBook, PublishPlan, StartCheckout},
-    commands::{Command, CreditInvoice, GrantCredit, PlaceOrder},
+    commands::{Command, CreditInvoice, GrantCredit, PlaceOrder, Returns},
     coupon::CouponTerms,
     draft::Draft,
     envelope::Origin,
@@ -273,6 +273,7 @@ impl Life {
             order_id,
             processor: "sandbox".into(),
             processor_order_id: processor_order_id.clone(),
+            returns: Returns::default(),
         };
         self.may(start).then_some(processor_order_id)
     }
