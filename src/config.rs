@@ -7,8 +7,9 @@ use daybook_events::{Currency, event::BookKind};
 
 use crate::local_postgres;
 
-/// Where the ledger is; understood by every command.
-#[derive(Debug, Clone, Args)]
+/// Where the ledger is; understood by every command. Printing it for debugging shows no URL: they
+/// have passwords in them.
+#[derive(Clone, Args)]
 pub struct Place {
     /// Directory of the private Postgres and its log, used where no database URL is given
     #[arg(long, env = "DAYBOOK_DATA_DIR", global = true, value_name = "DIR")]
@@ -27,6 +28,13 @@ pub struct Place {
         hide_env_values = true
     )]
     pub owner_url: Option<String>,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data_dir = &self.data_dir;
+        f.debug_struct("Place").field("data_dir", data_dir).finish_non_exhaustive()
+    }
 }
 
 impl Place {
@@ -129,4 +137,16 @@ pub struct Serving {
     /// Requests a minute from each address without a key that works; 0 is no limit
     #[arg(long, env = "DAYBOOK_RATE_LIMIT_ANONYMOUS", default_value_t = 120, value_name = "N")]
     pub rate_limit_anonymous: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debugging_output_never_shows_a_url_with_its_password() {
+        let url = || Some("postgres://daybook:secret@db/daybook".to_owned());
+        let place = Place { data_dir: None, database_url: url(), owner_url: url() };
+        assert_eq!(format!("{place:?}"), "Place { data_dir: None, .. }");
+    }
 }

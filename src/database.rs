@@ -40,12 +40,17 @@ pub enum DatabaseError {
     Database(#[from] sqlx::Error),
 }
 
-/// A database that is there for as long as this value is.
-#[derive(Debug)]
+/// A database that is there for as long as this value is. Printing it for debugging shows no URL.
 pub struct Database {
     owner_url: String,
     serving_url: String,
     local: Option<LocalPostgres>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("local", &self.local).finish_non_exhaustive()
+    }
 }
 
 impl Database {

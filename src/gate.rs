@@ -8,7 +8,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use daybook_events::{
-    Timestamp,
+    Recorded, Timestamp,
     store::{self, Clock, StoreError},
     world::World,
 };
@@ -48,22 +48,31 @@ impl Gate {
     /// # Errors
     /// A database that cannot be reached, a history that cannot be read.
     pub async fn present(&self) -> Result<Present, StoreError> {
-        let known = self.seen.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let (access, book) = (known.access.version, known.book.version);
-        let events = store::beyond(&self.pool, access, book).await?;
-        if events.is_empty() {
-            return Ok(self.at(known));
+        const AT_ONCE: usize = 2_000;
+        loop {
+            let known = self.seen.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let (access, book) = (known.access.version, known.book.version);
+            let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+            let events = store::beyond(&self.pool, access, book, limit).await?;
+            if events.is_empty() {
+                return Ok(self.at(known));
+            }
+            let world = self.take_in(&events)?;
+            if events.len() < AT_ONCE {
+                return Ok(self.at(world));
+            }
         }
+    }
+
+    fn take_in(&self, events: &[Recorded]) -> Result<Arc<World>, StoreError> {
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         let world = Arc::make_mut(&mut seen);
-        for recorded in &events {
+        for recorded in events {
             // What another call has taken in meanwhile is known by its version.
             let position = recorded.position;
             world.apply(recorded).map_err(|source| StoreError::History { position, source })?;
         }
-        let world = seen.clone();
-        drop(seen);
-        Ok(self.at(world))
+        Ok(seen.clone())
     }
 
     fn at(&self, world: Arc<World>) -> Present {

@@ -158,13 +158,13 @@ impl Access {
 /// # Errors
 /// Why not.
 pub fn reach_fits(role: Role, reach: Option<AccountId>) -> Result<(), &'static str> {
-    match (role, reach) {
-        (Role::SuperAdmin, Some(_)) => Err("super_admin reaches the whole ledger, not one account"),
-        (role, None) if role.needs_account() => {
-            Err("owner, admin and member belong to one account")
-        }
-        _ => Ok(()),
+    if role == Role::SuperAdmin && reach.is_some() {
+        return Err("super_admin reaches the whole ledger, not one account");
     }
+    if role.needs_account() && reach.is_none() {
+        return Err("owner, admin and member belong to one account");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -84,6 +84,11 @@ async fn rich() -> TestApp {
     let Event::Access(AccessEvent::KeyIssued(issued)) = &receipt.events[0].event else {
         panic!("{receipt:?}")
     };
+    let opener = test.submit(testing::issue_key(Role::SuperAdmin)).await.unwrap();
+    let Event::Access(AccessEvent::KeyIssued(opener)) = &opener.events[0].event else {
+        panic!("{opener:?}")
+    };
+    test.submit(testing::open_session(opener.key_id, "00")).await.unwrap();
     test.submit(RevokeKey { key_id: issued.key_id }).await.unwrap();
     test.submit(RetirePlan { plan: "starter".to_owned() }).await.unwrap();
     test.settle().await;

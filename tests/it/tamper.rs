@@ -23,6 +23,7 @@ impl Scene {
             let account_id = customer.account_id.parse().unwrap();
             let counted = ReportUsage { account_id, ..testing::report("max_servers", 3) };
             test.submit(counted).await.unwrap();
+            test.spares(&customer).await;
         }
         test.submit(testing::offer("SPRING-20", "20")).await.unwrap();
         test.settle().await;

@@ -124,8 +124,8 @@ pub(super) async fn shared_streams(
     recorded(&rows)
 }
 
-/// What the access stream and the book have beyond these versions, in log order: one look at an
-/// index for each, and most often nothing.
+/// What the access stream and the book have beyond these versions, each in its order: one look at
+/// an index for each, and most often nothing. At most `limit` of each; a full answer is asked on.
 ///
 /// # Errors
 /// A database that cannot be reached, or an event that cannot be read.
@@ -133,13 +133,20 @@ pub async fn beyond(
     executor: impl PgExecutor<'_>,
     access: i64,
     book: i64,
+    limit: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let rows = sqlx::query(select_events!(
-        "where (stream = 'access' and version > $1) or (stream = 'book' and version > $2)
-         order by position"
+    // The bound and the order leave the planner no other way than the index, however long the
+    // streams become.
+    let rows = sqlx::query(concat!(
+        "(",
+        select_events!("where stream = 'access' and version > $1 order by version limit $3"),
+        ") union all (",
+        select_events!("where stream = 'book' and version > $2 order by version limit $3"),
+        ")"
     ))
     .bind(access)
     .bind(book)
+    .bind(limit)
     .fetch_all(executor)
     .await?;
     recorded(&rows)
