@@ -15,6 +15,7 @@ mod cli_rules;
 mod coupons;
 mod crash;
 mod docs;
+mod fuzz;
 mod golden;
 mod idempotency;
 mod journey;
