@@ -116,21 +116,21 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let Processor::Sandbox(sandbox) = &app.processor else { return Err(ApiError::not_found()) };
     let wants_json = call.header("accept").is_some_and(|accept| accept.contains("json"));
     if order.status != OrderStatus::AwaitingPayment {
-        if !wants_json {
-            return Ok(html(StatusCode::CONFLICT, "Sandbox checkout", &closed(&order)));
-        }
         let order_id = order.order_id;
-        return Err(match order.status {
+        let rejection = match order.status {
             OrderStatus::Paid => Rejection::OrderAlreadyPaid { order: order_id },
             OrderStatus::Cancelled
             | OrderStatus::Expired
             | OrderStatus::Pending
             | OrderStatus::AwaitingPayment => Rejection::OrderNotOpen { order: order_id },
+        };
+        if wants_json {
+            return Err(rejection.into());
         }
-        .into());
+        let page = html(StatusCode::CONFLICT, "Sandbox checkout", &closed(&order));
+        return Ok(page.with("daybook-error", rejection.code().to_owned()));
     }
-    let fails = form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure");
-    if fails {
+    if fails(&call.body)? {
         if wants_json {
             return Err(ApiError::new("payment_failed", "the sandbox was told to fail"));
         }
@@ -140,7 +140,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
              checkout</a></p>",
             escape(call.capture(0)),
         );
-        return Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body));
+        let page = html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body);
+        return Ok(page.with("daybook-error", "payment_failed".to_owned()));
     }
     let order_id = call.capture(0);
     let payment_id = sandbox.payment_id(order_id, &Uuid::now_v7().to_string());
@@ -160,6 +161,22 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         order_id = escape(order_id),
     );
     Ok(html(StatusCode::OK, "Payment taken", &body))
+}
+
+/// Whether a form asks for a payment that fails.
+fn fails(form: &[u8]) -> Result<bool, ApiError> {
+    let mut fails = false;
+    for (name, value) in form_urlencoded::parse(form) {
+        fails |= match (&*name, &*value) {
+            ("outcome", "success") => false,
+            ("outcome", "failure") => true,
+            _ => {
+                let text = "the form has one field, `outcome`: `success` or `failure`";
+                return Err(ApiError::new("invalid_request", text));
+            }
+        };
+    }
+    Ok(fails)
 }
 
 /// The order whose checkout the address names.

@@ -40,7 +40,7 @@ async fn schemathesis(url: &str, key: &str, ids: &Value, examples: &str) -> Outp
     command
         .args(["--checks", CHECKS, "--max-examples", examples, "--seed", "1"])
         .args(["--phases", "examples,coverage,fuzzing", "--continue-on-failure"])
-        .args(["--generation-database", "none", "--workers", "2", "--request-timeout", "30"])
+        .args(["--generation-database", "none", "--workers", "1", "--request-timeout", "30"])
         .args(["--suppress-health-check", "all", "--warnings", "off", "--no-color"])
         .env("PYTHONPATH", root().join("tests/fuzz"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
