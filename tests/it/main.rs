@@ -27,6 +27,7 @@ mod plan_changes;
 mod preview;
 mod projections;
 mod races;
+mod reference_page;
 mod scheduler;
 mod server_limits;
 mod simulation;
