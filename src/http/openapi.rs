@@ -34,7 +34,6 @@ pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-
 /// `GET /openapi.json`
 ///
 /// # Errors
@@ -80,10 +79,8 @@ pub fn of(routes: &[Route]) -> Value {
     // What is taken may leave out what is always given: one type, two shapes.
     let mut takes = settings().for_deserialize().into_generator();
     let mut gives = settings().for_serialize().into_generator();
-    let mut shapes: Vec<_> = routes
-        .iter()
-        .map(|route| operation::Shapes::of(route, &mut takes, &mut gives))
-        .collect();
+    let mut shapes: Vec<_> =
+        routes.iter().map(|route| operation::Shapes::of(route, &mut takes, &mut gives)).collect();
     let Merged { schemas, renamed } =
         merge::merged(takes.take_definitions(true), gives.take_definitions(true));
     shapes.iter_mut().for_each(|shapes| shapes.rename(&renamed));
@@ -115,7 +112,7 @@ fn info() -> Value {
         "title": "Daybook",
         "summary": "An event-sourced billing ledger.",
         "description": "Three dialects over one ledger, and the ledger's own routes. Every \
-            refusal carries its stable code in the header `Daybook-Error`; every write takes an \
+            refusal carries its stable code in the header `Daybook-Error`; all writes but the test clock take an \
             `Idempotency-Key`.",
         "version": env!("CARGO_PKG_VERSION"),
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },

@@ -58,7 +58,8 @@ fn of_operation(verb: &str, path: &str, operation: &Value) -> (String, String) {
     // The usual type is the first; the sandbox's page has another besides.
     let content = content.and_then(|it| it.keys().next()).map_or("", String::as_str);
     let operation = operation["operationId"].as_str().unwrap();
-    let text = format!("{operation} {roles:?} {fields:?} {takes:?} {statuses:?} {status} {content}");
+    let text =
+        format!("{operation} {roles:?} {fields:?} {takes:?} {statuses:?} {status} {content}");
     (format!("{} {path}", verb.to_uppercase()), text)
 }
 
@@ -73,7 +74,9 @@ fn differences(document: &Value) -> Vec<String> {
     }
     let names: BTreeSet<_> = routes.keys().chain(documented.keys()).collect();
     let differ = names.into_iter().filter(|name| routes.get(*name) != documented.get(*name));
-    differ.map(|it| format!("{it}: {:?} against {:?}", routes.get(it), documented.get(it))).collect()
+    differ
+        .map(|it| format!("{it}: {:?} against {:?}", routes.get(it), documented.get(it)))
+        .collect()
 }
 
 #[test]
@@ -297,9 +300,8 @@ async fn an_answer_that_is_not_of_the_document_is_caught() {
     assert!(body(&|it| drop(it.as_object_mut().unwrap().remove("currency"))).is_err());
     assert!(fault(&path, 418, &|_| {}).unwrap_err().contains("418"));
     assert!(fault(&path, 404, &|_| {}).is_err());
-    let header = |name: &'static str| {
-        fault(&path, 200, &|answer| drop(answer.headers.remove(name)))
-    };
+    let header =
+        |name: &'static str| fault(&path, 200, &|answer| drop(answer.headers.remove(name)));
     assert!(header("x-request-id").unwrap_err().contains("X-Request-Id"));
     assert!(header("content-type").is_err());
     let unknown = Answered { status: 200, headers: Default::default(), text: String::new() };

@@ -22,7 +22,8 @@ fn faults(page: &str) -> Vec<String> {
         faults.push("an id comes twice".to_owned());
     }
     for link in attributes(page, "href") {
-        let lands = link.strip_prefix('#').map_or(link == "/openapi.json", |id| unique.contains(id));
+        let lands =
+            link.strip_prefix('#').map_or(link == "/openapi.json", |id| unique.contains(id));
         if !lands {
             faults.push(format!("{link} leads nowhere"));
         }

@@ -111,14 +111,16 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         .events
         .iter()
         .filter_map(|recorded| match outcome::account_event(recorded)? {
-            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => Some(CreditNoteOfRefund {
+            AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note)) => {
+                Some(CreditNoteOfRefund {
                     id: note.credit_note_id,
                     number: recorded.number.clone(),
                     invoice_id: note.invoice_id,
                     total: note.totals.total,
                     to_refund: note.to_refund,
                     to_credit: note.to_credit,
-                }),
+                })
+            }
             _ => None,
         })
         .collect();

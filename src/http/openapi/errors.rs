@@ -64,16 +64,17 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "unauthenticated" | "forbidden" => !public,
         "account_header_required" | "account_header_refused" => takes_account(route),
         "not_found" => names || !public,
-        "billing_cycle_invalid" | "currency_unknown" | "time_zone_unknown" | "amount_malformed"
-        | "amount_too_precise" | "amount_too_large" => route.takes.is_some() && writes,
+        "billing_cycle_invalid"
+        | "currency_unknown"
+        | "time_zone_unknown"
+        | "amount_malformed"
+        | "amount_too_precise"
+        | "amount_too_large" => route.takes.is_some() && writes,
         "signature_invalid" => route.operation.ends_with("::confirm"),
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "payment_failed" => route.operation == "sandbox::pay",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
-        "version_conflict"
-        | "overloaded"
-        | "outcome_unknown"
-        | "processor_unavailable" => writes,
+        "version_conflict" | "overloaded" | "outcome_unknown" | "processor_unavailable" => writes,
         _ => true,
     }
 }
@@ -90,7 +91,10 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
             &["billing_details_", "tax_", "country_", "book_", "nothing_to_"],
         ),
         ("ledger::coupons", &["coupon_", "plan_unknown", "amount_"]),
-        ("ledger::accounts::open", &["account_exists", "billing_", "tax_", "country_", "external_"]),
+        (
+            "ledger::accounts::open",
+            &["account_exists", "billing_", "tax_", "country_", "external_"],
+        ),
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
     ];
     let narrow = NARROW.iter().find(|(operation, _)| route.operation.starts_with(operation));

@@ -114,7 +114,9 @@ impl Maker<'_> {
         }
         if let Some(target) = schema["$ref"].as_str() {
             let name = target.rsplit('/').next().unwrap_or_default();
-            parts.extend(self.schemas.get(name).map(|it| self.parts(it, depth + 1)).unwrap_or_default());
+            parts.extend(
+                self.schemas.get(name).map(|it| self.parts(it, depth + 1)).unwrap_or_default(),
+            );
         }
         for all in schema["allOf"].as_array().into_iter().flatten() {
             parts.extend(self.parts(all, depth + 1));
@@ -170,7 +172,9 @@ fn is_usual(word: &str) -> bool {
 fn kind(schema: &Value) -> Option<String> {
     match &schema["type"] {
         Value::String(kind) => Some(kind.clone()),
-        Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null")?.as_str().map(str::to_owned),
+        Value::Array(kinds) => {
+            kinds.iter().find(|kind| **kind != "null")?.as_str().map(str::to_owned)
+        }
         _ => schema.get("properties").map(|_| "object".to_owned()),
     }
 }

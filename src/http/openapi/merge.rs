@@ -20,7 +20,8 @@ pub(super) struct Merged {
 
 /// One set from two.
 pub(super) fn merged(takes: Map<String, Value>, gives: Map<String, Value>) -> Merged {
-    let differs = |(name, taken): &(&String, &Value)| gives.get(*name).is_some_and(|it| it != *taken);
+    let differs =
+        |(name, taken): &(&String, &Value)| gives.get(*name).is_some_and(|it| it != *taken);
     let mut renamed: BTreeSet<String> =
         takes.iter().filter(differs).map(|(name, _)| name.clone()).collect();
     // What speaks of a renamed type differs with it.

@@ -67,9 +67,7 @@ impl Shapes {
 /// The `{…}` of a path, each with the part before it.
 fn captures(path: &str) -> impl Iterator<Item = (&str, &str)> {
     let parts = path.split('/').zip(path.split('/').skip(1));
-    parts.filter_map(|(before, part)| {
-        Some((before, part.strip_prefix('{')?.strip_suffix('}')?))
-    })
+    parts.filter_map(|(before, part)| Some((before, part.strip_prefix('{')?.strip_suffix('}')?)))
 }
 
 /// What a part of a path looks like. The panel and v1 know ids of their own.

@@ -22,17 +22,13 @@ pub use self::{
         PlanChange, PlanChangeAnswer, PlanChangePreview, before_the_change, order_of_change,
         plan_change, without_numbers,
     },
-    orders::{
-        Checkout, CheckoutAnswer, Confirmed, Fulfilled, checkout, confirmed, fulfilled,
-    },
+    orders::{Checkout, CheckoutAnswer, Confirmed, Fulfilled, checkout, confirmed, fulfilled},
 };
 
 /// An amount in major units, with every digit of its currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Amount(
-    #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"), example = "15.00")] String,
-);
+pub struct Amount(#[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"), example = "15.00")] String);
 
 /// An amount as a string in major units.
 #[must_use]

@@ -72,7 +72,9 @@ fn headers(response: &Value, answer: &Answered) -> Result<(), String> {
         let value = value.to_str().map_err(|error| error.to_string())?;
         let schema = &header["schema"];
         let typed = match schema["type"].as_str() {
-            Some("integer") => value.parse().map(|number: i64| json!(number)).unwrap_or(json!(value)),
+            Some("integer") => {
+                value.parse().map(|number: i64| json!(number)).unwrap_or(json!(value))
+            }
             _text => json!(value),
         };
         if !jsonschema::is_valid(schema, &typed) {
@@ -124,7 +126,11 @@ fn template(path: &str) -> Option<&'static str> {
 
 /// A part of a JSON pointer inside a URI.
 pub(super) fn escaped(part: &str) -> String {
-    part.replace('~', "~0").replace('/', "~1").replace('{', "%7B").replace('}', "%7D").replace(' ', "%20")
+    part.replace('~', "~0")
+        .replace('/', "~1")
+        .replace('{', "%7B")
+        .replace('}', "%7D")
+        .replace(' ', "%20")
 }
 
 /// The document with objects that have no fields but those that are named.

@@ -169,9 +169,7 @@ fn decided(recorded: &Recorded) -> Option<Decided<'_>> {
     match account_event(recorded)? {
         A::Subscription(S::PlanChanged(changed)) => Some(Decided::Changed(changed)),
         A::Subscription(S::PlanChangeScheduled(scheduled)) => Some(Decided::Scheduled(scheduled)),
-        A::Subscription(S::PlanChangeWithdrawn(it)) => {
-            Some(Decided::Withdrawn(it.subscription_id))
-        }
+        A::Subscription(S::PlanChangeWithdrawn(it)) => Some(Decided::Withdrawn(it.subscription_id)),
         A::Order(OrderEvent::OrderPlaced(placed)) if placed.purpose == OrderPurpose::ChangePlan => {
             Some(Decided::Ordered(placed))
         }
@@ -198,9 +196,7 @@ pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Op
         Decided::Changed(it) => PlanChange::Changed(Box::new(changed(it, own))),
         Decided::Scheduled(it) => PlanChange::Scheduled(Box::new(scheduled(it))),
         Decided::Ordered(it) => PlanChange::AwaitingPayment(Box::new(ordered(it, own))),
-        Decided::Withdrawn(subscription_id) => {
-            PlanChange::Withdrawn(Withdrawn { subscription_id })
-        }
+        Decided::Withdrawn(subscription_id) => PlanChange::Withdrawn(Withdrawn { subscription_id }),
     })
 }
 
@@ -252,10 +248,7 @@ fn invoice_of_change<'e>(
     })
 }
 
-fn changed<'e>(
-    changed: &PlanChanged,
-    own: impl Iterator<Item = &'e Recorded> + Clone,
-) -> Changed {
+fn changed<'e>(changed: &PlanChanged, own: impl Iterator<Item = &'e Recorded> + Clone) -> Changed {
     let PlanChanged { subscription_id, from, to, at, period, .. } = changed;
     Changed {
         subscription_id: *subscription_id,
@@ -300,10 +293,7 @@ fn ordered<'e>(
 }
 
 /// What is taken back, billed, settled and left to pay.
-fn figures<'e>(
-    currency: Currency,
-    own: impl Iterator<Item = &'e Recorded> + Clone,
-) -> Figures {
+fn figures<'e>(currency: Currency, own: impl Iterator<Item = &'e Recorded> + Clone) -> Figures {
     let sum = |pick: &dyn Fn(&A) -> Option<Money>| {
         let amounts = own.clone().filter_map(|recorded| pick(account_event(recorded)?));
         amount(Money::sum(currency, amounts).unwrap_or(Money::zero(currency)))
