@@ -191,25 +191,28 @@ async fn work(
 /// The route of a method and a path.
 fn find(method: &Method, path: &str) -> Result<(&'static Route, Vec<String>), ApiError> {
     let wanted = if method == Method::HEAD { &Method::GET } else { method };
+    let fits = |route: &'static Route| Some((route, captures(route.path, path)?));
+    let fitting: Vec<_> = routes::ROUTES.iter().filter_map(fits).collect();
+    // `…/me` fits the pattern of `…/{id}` as well, and is an address of its own.
+    let closest = fitting.iter().map(|(_, captures)| captures.len()).min();
     let mut allowed = Vec::new();
-    for route in routes::ROUTES {
-        if let Some(captures) = captures(route.path, path) {
-            if route.method() == *wanted {
-                return Ok((route, captures));
-            }
-            allowed.push(route.verb);
-            if route.method() == Method::GET {
-                allowed.push("HEAD");
-            }
+    for (route, captures) in fitting {
+        if Some(captures.len()) != closest {
+            continue;
+        }
+        if route.method() == *wanted {
+            return Ok((route, captures));
+        }
+        allowed.push(route.verb);
+        if route.method() == Method::GET {
+            allowed.push("HEAD");
         }
     }
     if allowed.is_empty() {
         return Err(ApiError::not_found());
     }
     allowed.push("OPTIONS");
-    // `…/me` fits the pattern of `…/{id}` as well.
     allowed.sort_unstable();
-    allowed.dedup();
     Err(ApiError::method_not_allowed(&allowed))
 }
 
@@ -288,6 +291,8 @@ mod tests {
         let code = |method, path| find(&method, path).map(|_| ()).unwrap_err().code;
         assert_eq!(code(Method::DELETE, "/api/billing/checkout"), "method_not_allowed");
         assert_eq!(code(Method::GET, "/api/nothing"), "not_found");
+        assert_eq!(code(Method::PATCH, "/api/billing/subscription/me"), "method_not_allowed");
+        assert!(find(&Method::PATCH, "/api/billing/subscription/sub_1").is_ok());
         assert!(find(&Method::HEAD, "/healthz").is_ok());
         assert_eq!(options("/api/nothing").unwrap_err().code, "not_found");
         assert_eq!(options("/healthz").unwrap().status().as_u16(), 204);

@@ -266,7 +266,7 @@ impl Call {
     /// The page that a list is asked for: `limit` (1 to 200, 50 by default) and `after`.
     ///
     /// # Errors
-    /// A limit out of range.
+    /// A limit out of range, an `after` that no page has given.
     pub fn page(&self) -> Result<(i64, Option<String>), ApiError> {
         let limit = match self.query.get("limit") {
             None => 50,
@@ -276,7 +276,12 @@ impl Call {
                 })?
             }
         };
-        Ok((limit, self.query.get("after").cloned()))
+        let after = self.query.get("after").cloned();
+        if after.as_ref().is_some_and(|after| !(1..=200).contains(&after.chars().count())) {
+            let text = "`after` is the `next` of the page before";
+            return Err(ApiError::new("invalid_request", text));
+        }
+        Ok((limit, after))
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Listed<T> {
 /// A `min_position` that is no number, or that is not reached in time.
 pub(super) async fn shown(app: &Arc<App>, call: &Call, reach: Reach) -> Result<i64, ApiError> {
     if let Some(text) = call.query.get("min_position") {
-        let wanted = text.parse().map_err(|_| {
+        let wanted = text.parse().ok().filter(|position| *position >= 0).ok_or_else(|| {
             ApiError::new("invalid_request", "`min_position` is a position of the log")
         })?;
         if !app.reaches(wanted).await {

@@ -153,7 +153,7 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     if order.status != OrderStatus::AwaitingPayment {
         return not_payable(&order, wants_json);
     }
-    if form_urlencoded::parse(&call.body).any(|(_, value)| value == "failure") {
+    if fails(&call.body)? {
         return failed(&order, call.capture(0), wants_json);
     }
     let order_id = call.capture(0);
@@ -207,18 +207,19 @@ async fn confirm(
 
 /// The answer where nobody can pay.
 fn not_payable(order: &OrderRow, wants_json: bool) -> Result<Answer, ApiError> {
-    if !wants_json {
-        return Ok(html(StatusCode::CONFLICT, "Sandbox checkout", &closed(order), order));
-    }
     let order_id = order.order_id;
-    Err(match order.status {
+    let rejection = match order.status {
         OrderStatus::Paid => Rejection::OrderAlreadyPaid { order: order_id },
         OrderStatus::Cancelled
         | OrderStatus::Expired
         | OrderStatus::Pending
         | OrderStatus::AwaitingPayment => Rejection::OrderNotOpen { order: order_id },
+    };
+    if wants_json {
+        return Err(rejection.into());
     }
-    .into())
+    let page = html(StatusCode::CONFLICT, "Sandbox checkout", &closed(order), order);
+    Ok(page.with("daybook-error", rejection.code().to_owned()))
 }
 
 /// The answer where the payment was told to fail.
@@ -233,7 +234,8 @@ fn failed(order: &OrderRow, order_id: &str, wants_json: bool) -> Result<Answer, 
         escape(order_id),
         link("cancel", "Cancel", order.cancel_url.as_deref()),
     );
-    Ok(html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body, order))
+    let page = html(StatusCode::PAYMENT_REQUIRED, "Payment failed", &body, order);
+    Ok(page.with("daybook-error", "payment_failed".to_owned()))
 }
 
 /// The page with what the panel confirms.
@@ -248,6 +250,22 @@ fn taken(order: &OrderRow, payment_id: &str, order_id: &str, signature: &str) ->
         order_id = escape(order_id),
     );
     html(StatusCode::OK, "Payment taken", &body, order)
+}
+
+/// Whether a form asks for a payment that fails.
+fn fails(form: &[u8]) -> Result<bool, ApiError> {
+    let mut fails = false;
+    for (name, value) in form_urlencoded::parse(form) {
+        fails |= match (&*name, &*value) {
+            ("outcome", "success") => false,
+            ("outcome", "failure") => true,
+            _ => {
+                let text = "the form has one field, `outcome`: `success` or `failure`";
+                return Err(ApiError::new("invalid_request", text));
+            }
+        };
+    }
+    Ok(fails)
 }
 
 /// The order whose checkout the address names.

@@ -250,7 +250,7 @@ pub async fn undo(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     answer(StatusCode::CREATED, &receipt, |event| match event {
         AccountEvent::Credit(CreditEvent::AdjustmentUndone(undone)) => Some(Undone {
             adjustment_id: undone.adjustment_id,
-            adjusted: undone.adjusted.clone(),
+            adjusted: undone.adjusted,
             amount: undone.amount,
             reason: undone.reason.clone(),
         }),

@@ -21,6 +21,12 @@ pub(super) fn takes_account(route: &Route) -> bool {
     !public && !administers && (route.dialect != Dialect::Ledger || own)
 }
 
+/// Whether a route minds an `Idempotency-Key`. The test clock goes on from wherever it stands.
+pub(super) fn takes_idempotency_key(route: &Route) -> bool {
+    let public = matches!(route.access, Access::Public);
+    route.verb != "GET" && !public && route.operation != "ledger::clock::advance"
+}
+
 /// The codes that a route can be refused with, by status.
 #[must_use]
 pub fn codes(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
@@ -67,12 +73,8 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "signature_invalid" => route.operation.ends_with("::confirm"),
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "payment_failed" => route.operation == "sandbox::pay",
-        "idempotency_key_invalid"
-        | "idempotency_key_reused"
-        | "version_conflict"
-        | "overloaded"
-        | "outcome_unknown"
-        | "processor_unavailable" => writes,
+        "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
+        "version_conflict" | "overloaded" | "outcome_unknown" | "processor_unavailable" => writes,
         _ => true,
     }
 }
@@ -82,9 +84,12 @@ fn edge_applies(code: &str, route: &Route) -> bool {
 fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
     const NARROW: &[(&str, &[&str])] = &[
         ("ledger::clock", &["clock_"]),
-        ("ledger::rules::adopt_policy", &["policy_"]),
-        ("ledger::rules::adopt_tax_rules", &["tax_", "country_"]),
-        ("ledger::rules::revise_seller", &["billing_details_", "tax_", "country_", "book_"]),
+        ("ledger::rules::adopt_policy", &["policy_", "plan_unknown"]),
+        ("ledger::rules::adopt_tax_rules", &["tax_", "country_", "book_"]),
+        (
+            "ledger::rules::revise_seller",
+            &["billing_details_", "tax_", "country_", "book_", "nothing_to_"],
+        ),
         ("ledger::coupons", &["coupon_", "plan_unknown", "amount_"]),
         (
             "ledger::accounts::open",

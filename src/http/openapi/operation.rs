@@ -13,7 +13,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    errors::{Refusals, headers, takes_account},
+    errors::{Refusals, headers, takes_account, takes_idempotency_key},
     example, merge, tag,
 };
 use crate::http::{
@@ -177,7 +177,7 @@ fn parameters(route: &Route, shapes: &Shapes, schemas: &Map<String, Value>) -> V
             &<AccountId as JsonSchema>::json_schema(&mut SchemaGenerator::default()).to_value(),
         ));
     }
-    if route.verb != "GET" && !matches!(route.access, Access::Public) {
+    if takes_idempotency_key(route) {
         parameters.push(header(
             "Idempotency-Key",
             "Makes the call safe to repeat: the same key and body give the same answer again",

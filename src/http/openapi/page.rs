@@ -1,7 +1,7 @@
 //! The reference page: the OpenAPI document for people, as one HTML page without scripts.
 //!
 //! It loads nothing: not a font, not a script, not from anywhere. Whatever it says comes from the
-//! document, escaped.
+//! document, escaped. Anchors lie inside what folds away, so that following one unfolds it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -70,7 +70,7 @@ pub fn page(document: &Value) -> String {
          </main></body></html>",
         title = escape(text(&info["title"])),
         version = escape(text(&info["version"])),
-        about = escape(text(&info["description"])),
+        about = prose(text(&info["description"])),
         keys = keys(document),
         type_links = type_links(document),
         types = types(document),
@@ -86,7 +86,7 @@ fn keys(document: &Value) -> String {
             (_, "cookie") => format!("Cookie: {}=…", text(&scheme["name"])),
             _ => format!("{}: …", text(&scheme["name"])),
         };
-        let about = escape(text(&scheme["description"]));
+        let about = prose(text(&scheme["description"]));
         format!("<tr><th scope=\"row\"><code>{}</code></th><td>{about}</td></tr>", escape(&how))
     });
     format!(
@@ -126,9 +126,9 @@ fn operation_of(document: &Value, path: &str, verb: &str, operation: &Value) -> 
     let roles: Vec<_> = array(&operation["x-daybook-roles"]).map(text).collect();
     let roles = if roles.is_empty() { "anybody".to_owned() } else { roles.join(", ") };
     format!(
-        "<details class=\"operation\" id=\"{id}\"><summary><span class=\"verb {verb}\">{verb}</span>\
+        "<details class=\"operation\"><summary><span class=\"verb {verb}\">{verb}</span>\
          <code class=\"path\">{}</code><span class=\"what\">{}</span></summary>\
-         <div class=\"inside\"><p class=\"roles\">Who may: {}</p>{}{}{}</div></details>",
+         <div class=\"inside\" id=\"{id}\"><p class=\"roles\">Who may: {}</p>{}{}{}</div></details>",
         breakable(path),
         escape(text(&operation["summary"])),
         escape(&roles),
@@ -310,8 +310,8 @@ fn types(document: &Value) -> String {
             })
             .collect();
         format!(
-            "<details class=\"type\" id=\"type-{name}\"><summary>{name}</summary>\
-             <div class=\"inside\"><p class=\"about\">{about}</p><p>{kind}</p>{pattern}{fields}\
+            "<details class=\"type\"><summary>{name}</summary>\
+             <div class=\"inside\" id=\"type-{name}\"><p class=\"about\">{about}</p><p>{kind}</p>{pattern}{fields}\
              <ul>{alternatives}</ul></div></details>",
             about = prose(text(&schema["description"])),
             kind = if alternatives.is_empty() { kind(schema) } else { "One of:".to_owned() },
