@@ -41,7 +41,7 @@ use warp::{
 
 use self::{
     answer::Answer,
-    call::Call,
+    call::{Call, Caller},
     conditional::Held,
     error::{ApiError, Dialect},
     limits::{Counted, Rates, Standing},
@@ -68,6 +68,7 @@ pub fn filter_within(
     rates: Arc<Rates>,
 ) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
 {
+    let edge = Edge { app, limits, rates };
     let no_query = warp::any().map(String::new);
     warp::method()
         .and(warp::path::full())
@@ -76,9 +77,10 @@ pub fn filter_within(
         .and(warp::ext::optional::<Peer>())
         .and(warp::body::stream())
         .then(move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
-            let (app, rates) = (app.clone(), rates.clone());
-            let call = Call::new(method, path.as_str(), headers);
-            async move { answer(app, limits, &rates, peer, call, &query, body).await }
+            let edge = edge.clone();
+            let mut call = Call::new(method, path.as_str(), headers);
+            call.peer = peer.map(|Peer(address)| address.ip());
+            async move { answer(edge, call, &query, body).await }
         })
         // Nothing above rejects; should it ever, it is a refusal like every other.
         .recover(|_| async {
@@ -88,12 +90,17 @@ pub fn filter_within(
         .unify()
 }
 
-/// Answers one request, and logs it.
-async fn answer(
+/// What every request meets.
+#[derive(Debug, Clone)]
+struct Edge {
     app: Arc<App>,
     limits: Limits,
-    rates: &Rates,
-    peer: Option<Peer>,
+    rates: Arc<Rates>,
+}
+
+/// Answers one request, and logs it.
+async fn answer(
+    edge: Edge,
     call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
@@ -101,9 +108,9 @@ async fn answer(
     let started = std::time::Instant::now();
     let (request_id, method) = (call.request_id.clone(), call.method.clone());
     let (path, held) = (call.path.clone(), Held::of(&call.method, &call.headers));
-    let by_https = app.face.public_url.starts_with("https://");
+    let by_https = edge.app.face.public_url.starts_with("https://");
     let dialect = Dialect::of_path(&path);
-    let (standing, handled) = handle(app, limits, rates, peer, call, query, body).await;
+    let (standing, handled) = handle(edge, call, query, body).await;
     let mut answer = match handled {
         Ok(answer) => answer,
         Err(error) => Answer::refusal(&error, dialect, &request_id),
@@ -121,22 +128,22 @@ async fn answer(
 
 /// What a request brings, and how its caller stands with the rate limits.
 async fn handle(
-    app: Arc<App>,
-    limits: Limits,
-    rates: &Rates,
-    peer: Option<Peer>,
+    edge: Edge,
     mut call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> (Option<Standing>, Result<Answer, ApiError>) {
     let found = find(&call.method, &call.path);
-    let caller = match &found {
-        Ok((route, _)) => auth::caller(&app, &call, route).await,
-        Err(_) => Ok(None),
+    let route = found.as_ref().ok().map(|(route, _)| *route);
+    let known = auth::fingerprint(&call, &edge.app.face);
+    let barred = edge.rates.barred(route, known.as_deref());
+    let caller = match route.filter(|_| barred.is_none()) {
+        Some(route) => auth::caller(&edge.app, &call, route).await,
+        None => Ok(None),
     };
     // Whoever is counted out learns nothing more, not even whether a guessed key works.
-    let route = found.as_ref().ok().map(|(route, _)| *route);
-    let standing = rates.count(route, &counted(&app, &call, &caller, peer));
+    let counted = || edge.rates.count(route, &counted(&call, &caller, known));
+    let standing = barred.or_else(counted);
     let handled = async {
         standing.map_or(Ok(()), Standing::check)?;
         if call.method == Method::OPTIONS {
@@ -147,9 +154,9 @@ async fn handle(
         call.query = fields(query)?;
         call.caller = caller?;
         if call.caller.is_some() {
-            rates.count_order(route, call.account_if_any().ok().flatten())?;
+            edge.rates.count_order(route, call.account_if_any().ok().flatten())?;
         }
-        work(app, limits, route, call, body).await
+        work(edge, route, call, body).await
     };
     let handled = handled.await;
     (standing, handled)
@@ -157,30 +164,29 @@ async fn handle(
 
 /// Whom a request counts against: the credential that works, even where it may not do this.
 fn counted(
-    app: &App,
     call: &Call,
-    caller: &Result<Option<call::Caller>, ApiError>,
-    peer: Option<Peer>,
+    caller: &Result<Option<Caller>, ApiError>,
+    presented: Option<String>,
 ) -> Counted {
     let works = match caller {
         Ok(caller) => caller.is_some(),
         Err(refusal) => refusal.status == StatusCode::FORBIDDEN,
     };
-    let credential = works.then(|| auth::fingerprint(call, &app.face)).flatten();
-    match credential {
+    match presented.filter(|_| works) {
         Some(credential) => Counted::Credential(credential),
-        None => Counted::Address(peer.map(|Peer(address)| address.ip())),
+        None => Counted::Address(call.peer),
     }
 }
 
+/// What the handler makes of a request that is let in.
 async fn work(
-    app: Arc<App>,
-    limits: Limits,
+    edge: Edge,
     route: &'static Route,
     mut call: Call,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Result<Answer, ApiError> {
     known(&call.query, route)?;
+    let Edge { app, limits, .. } = edge;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not
     // cut a command in half.

@@ -1,6 +1,6 @@
 //! A call and its answer: what every handler takes and gives.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use daybook_events::commands::Command;
 use daybook_events::{
@@ -54,6 +54,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// Who calls; `None` on public routes.
     pub caller: Option<Caller>,
+    /// The address at the other end of the connection, where it is known.
+    pub peer: Option<IpAddr>,
     /// The id under which the logs know this request.
     pub request_id: String,
 }
@@ -73,6 +75,7 @@ impl Call {
             headers,
             body: Vec::new(),
             caller: None,
+            peer: None,
             request_id: Uuid::now_v7().simple().to_string(),
         }
     }

@@ -10,12 +10,13 @@
 //! or, where orders are counted, of the last hour.
 
 use std::{
+    collections::HashMap,
     fmt,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -27,7 +28,11 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 
-use super::{answer::Answer, error::ApiError, routes::Route};
+use super::{
+    answer::Answer,
+    error::ApiError,
+    routes::{Access, Route},
+};
 
 /// Orders that an account may place at once; it gets as many again in [`ORDERS_PER`].
 const ORDERS: u32 = 20;
@@ -98,17 +103,24 @@ pub struct Standing {
     pub remaining: u32,
     /// When it is whole again, in seconds since 1970, rounded up.
     pub whole_at: u64,
-    /// Seconds until the next request is let in, where this one is not; never 0.
-    pub retry_after: Option<u32>,
+    /// How long until the next request is let in, where this one is not.
+    pub wait: Option<Duration>,
 }
 
 impl Standing {
+    /// Whole seconds until the next request is let in, where this one is not; never 0.
+    #[must_use]
+    pub fn retry_after(self) -> Option<u32> {
+        let seconds = |wait| u32::try_from(whole_seconds(wait).max(1)).unwrap_or(u32::MAX);
+        self.wait.map(seconds)
+    }
+
     /// The refusal of a request that is not let in.
     ///
     /// # Errors
     /// It is not let in.
     pub fn check(self) -> Result<(), ApiError> {
-        let Some(seconds) = self.retry_after else { return Ok(()) };
+        let Some(seconds) = self.retry_after() else { return Ok(()) };
         let text = format!("too many requests: try again in {seconds} s");
         Err(ApiError { retry_after: Some(seconds), ..ApiError::new("rate_limited", text) })
     }
@@ -138,6 +150,8 @@ pub struct Rates {
     credentials: Option<Limit<String>>,
     addresses: Option<Limit<IpAddr>>,
     orders: Option<Limit<AccountId>>,
+    // Until when the credentials have nothing left that were refused of late.
+    barred: Mutex<HashMap<String, Duration>>,
     ticks: Ticks,
     // In seconds of the ticks.
     swept: AtomicU64,
@@ -153,6 +167,7 @@ impl Rates {
             credentials: Limit::new(allowances.credential, MINUTE, &ticks),
             addresses: Limit::new(allowances.anonymous, MINUTE, &ticks),
             orders: Limit::new(orders, ORDERS_PER, &ticks),
+            barred: Mutex::default(),
             ticks,
             swept: AtomicU64::new(0),
         }
@@ -164,6 +179,32 @@ impl Rates {
         Self::new(Allowances { credential: 0, anonymous: 0 }, Ticks::real())
     }
 
+    /// The standing of a credential that works and has nothing left: who asks on all the same is
+    /// refused without another look at the keys, so that a flood costs nobody a turn at the
+    /// database. `None` where somebody has to look.
+    #[must_use]
+    pub fn barred(&self, route: Option<&Route>, credential: Option<&str>) -> Option<Standing> {
+        let asks = route.is_some_and(|route| matches!(route.access, Access::Roles(_)));
+        let (credential, limit) = (credential.filter(|_| asks)?, self.credentials.as_ref()?);
+        let until = self.barring().get(credential).copied()?;
+        let standing = (self.ticks.now() < until).then(|| limit.count(&credential.to_owned()))?;
+        standing.wait.map(|_| standing)
+    }
+
+    fn barring(&self) -> MutexGuard<'_, HashMap<String, Duration>> {
+        self.barred.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request of a credential that works.
+    fn count_credential(&self, limit: &Limit<String>, credential: &str) -> Standing {
+        let standing = limit.count(&credential.to_owned());
+        if let Some(wait) = standing.wait {
+            let until = self.ticks.now().saturating_add(wait);
+            self.barring().insert(credential.to_owned(), until);
+        }
+        standing
+    }
+
     /// Counts a request; `None` where this one is not limited. No route is a route that is not
     /// there.
     #[must_use]
@@ -173,7 +214,7 @@ impl Rates {
             return None;
         }
         match who {
-            Counted::Credential(it) => Some(self.credentials.as_ref()?.count(it)),
+            Counted::Credential(it) => Some(self.count_credential(self.credentials.as_ref()?, it)),
             Counted::Address(address) => {
                 let address = address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
                 Some(self.addresses.as_ref()?.count(&network(address)))
@@ -200,6 +241,7 @@ impl Rates {
         of(self.credentials.as_ref().map(Limit::len))
             + of(self.addresses.as_ref().map(Limit::len))
             + of(self.orders.as_ref().map(Limit::len))
+            + self.barring().len()
     }
 
     /// Forgets, now and then, those who have a whole allowance again.
@@ -213,6 +255,8 @@ impl Rates {
             self.credentials.as_ref().inspect(|limit| limit.forget());
             self.addresses.as_ref().inspect(|limit| limit.forget());
             self.orders.as_ref().inspect(|limit| limit.forget());
+            let now = self.ticks.now();
+            self.barring().retain(|_, until| now < *until);
         }
     }
 }
@@ -266,14 +310,13 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     fn refused(&self, refused: &NotUntil<Duration>) -> Standing {
         let wait = refused.wait_time_from(self.ticks.now());
         let rest = self.share.saturating_mul(self.allowance.saturating_sub(1));
-        let seconds = u32::try_from(whole_seconds(wait).max(1)).unwrap_or(u32::MAX);
-        self.standing(0, wait.saturating_add(rest), Some(seconds))
+        self.standing(0, wait.saturating_add(rest), Some(wait))
     }
 
-    fn standing(&self, remaining: u32, whole_in: Duration, retry_after: Option<u32>) -> Standing {
+    fn standing(&self, remaining: u32, whole_in: Duration, wait: Option<Duration>) -> Standing {
         let since = self.ticks.now().saturating_add(whole_in);
         let whole_at = self.ticks.began.saturating_add(whole_seconds(since));
-        Standing { limit: self.allowance, remaining, whole_at, retry_after }
+        Standing { limit: self.allowance, remaining, whole_at, wait }
     }
 
     fn forget(&self) {

@@ -113,11 +113,12 @@ fn closed(order: &OrderRow) -> String {
     };
     let paid = order.status == OrderStatus::Paid;
     let onward = if paid { order.success_url.as_deref() } else { order.cancel_url.as_deref() };
-    format!(
-        "<h1>{state}</h1><p>There is nothing to do here.</p>{}<p class=\"actions\">{}</p>",
-        details(order),
-        link("onward", "Go on", onward),
-    )
+    let onward = link("onward", "Go on", onward);
+    let onward = match onward.as_str() {
+        "" => onward,
+        _ => format!("<p class=\"actions\">{onward}</p>"),
+    };
+    format!("<h1>{state}</h1><p>There is nothing to do here.</p>{}{onward}", details(order))
 }
 
 /// What the page's buttons send: as a form, whatever the caller says its type is.

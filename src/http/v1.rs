@@ -1,4 +1,4 @@
-//! The v1 dialect, under `/api/v1`: snake_case, `{"data":…}`, minor units, whole seconds.
+//! The v1 dialect, under `/api/v1`: `snake_case`, `{"data":…}`, minor units, whole seconds.
 
 pub mod checkout;
 pub mod invoices;

@@ -236,6 +236,11 @@ async fn look_at(browser: &Browser, width: u32, scheme: &str) {
     browser.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
 }
 
+/// The path of a page.
+fn page_of(url: &str) -> &str {
+    &url[url.find("/sandbox/").unwrap()..]
+}
+
 /// Contrast of a text with what lies behind it, by WCAG's formula, of every text on the page.
 const LOWEST_CONTRAST: &str = r"
     const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -260,7 +265,9 @@ async fn every_page_fits_every_width_and_is_legible_in_both_schemes() {
     // They stay there for people to look at.
     let shots: PathBuf = std::env::temp_dir().join("daybook-screenshots");
     std::fs::create_dir_all(&shots).unwrap();
-    for page in ["open", "failed", "taken", "paid"] {
+    let returning = returning(&test, "https://panel.example").await;
+    for page in ["open", "failed", "taken", "paid", "returning", "returning-paid"] {
+        let url = if page.starts_with("returning") { &returning } else { url };
         browser.client.goto(url).await.unwrap();
         match page {
             "failed" => browser.click("button[value=failure]").await,
@@ -273,7 +280,13 @@ async fn every_page_fits_every_width_and_is_legible_in_both_schemes() {
                 });
                 test.confirm(&customer, &paid).await;
             }
-            _open_or_paid => {}
+            "returning-paid" => {
+                let pay = format!("{}/pay", page_of(url));
+                test.send("POST", &pay, "", &[("accept", "application/json")], None).await.ok();
+                browser.client.goto(url).await.unwrap();
+                assert_eq!(browser.text("h1").await, "This order is paid");
+            }
+            _open_paid_or_returning => {}
         }
         for (width, scheme) in
             [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")]

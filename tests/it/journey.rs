@@ -54,10 +54,13 @@ async fn a_live_ledger_without_a_processor_takes_no_order() {
     let checkout = json!({ "planId": "pro", "billingCycle": "monthly" });
     let change = json!({ "planId": "pro" });
     let refund = json!({ "reason": "customer_request" });
+    let address = "https://panel.example/";
+    let returning = json!({ "plan": "pro", "success_url": address, "cancel_url": address });
     for (path, body) in [
         ("/api/billing/checkout", checkout),
         ("/api/billing/plan-change", change),
         ("/api/refunds", refund),
+        ("/api/v1/billing/checkout", returning),
     ] {
         test.post(path, &customer.key, &body).await.refused(503, "processor_unavailable");
     }

@@ -7,6 +7,7 @@ use std::{
 
 use daybook::http::limits::{Allowances, Rates, Ticks};
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 use crate::harness::{Answered, TestApp};
 
@@ -92,6 +93,22 @@ async fn without_a_key_that_works_the_address_counts_and_whoever_guesses_learns_
         assert_eq!(test.get("/healthz", "").await.status, 200);
         assert_eq!(test.get("/readyz", "").await.status, 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_counted_out_is_not_even_looked_up() {
+    let (test, hand) = start().await;
+    for _ in 0..6 {
+        test.get(LIST, &test.super_key).await.ok();
+    }
+    test.get(LIST, &test.super_key).await.refused(429, "rate_limited");
+    // Without its table nobody can look a key up.
+    let mut owner = PgConnection::connect(&test.db.superuser_url).await.unwrap();
+    let hide = "alter table daybook_views.keys rename to hidden";
+    sqlx::query(hide).execute(&mut owner).await.unwrap();
+    test.get(LIST, &test.super_key).await.refused(429, "rate_limited");
+    hand.forward(10);
+    test.get(LIST, &test.super_key).await.refused(503, "unavailable");
 }
 
 fn standing(answer: &Answered) -> [u64; 3] {

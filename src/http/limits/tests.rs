@@ -1,5 +1,3 @@
-use std::sync::{Mutex, PoisonError};
-
 use super::*;
 use crate::http::routes::ROUTES;
 
@@ -33,7 +31,7 @@ fn at(address: &str) -> Counted {
 
 /// How many of some requests are let in.
 fn let_in(rates: &Rates, who: &Counted, requests: u32) -> u32 {
-    let open = |_: &u32| rates.count(None, who).is_none_or(|it| it.retry_after.is_none());
+    let open = |_: &u32| rates.count(None, who).is_none_or(|it| it.wait.is_none());
     u32::try_from((0..requests).filter(open).count()).unwrap()
 }
 
@@ -70,15 +68,15 @@ fn an_ipv6_network_is_one_caller() {
 fn a_standing_tells_what_is_left_and_when_all_of_it_is_back() {
     let (rates, hand) = rates(60, 10);
     let standing = rates.count(None, &at("192.0.2.1")).unwrap();
-    assert_eq!((standing.limit, standing.remaining, standing.retry_after), (10, 9, None));
+    assert_eq!((standing.limit, standing.remaining, standing.retry_after()), (10, 9, None));
     assert_eq!(standing.whole_at, 1_000_006);
     let_in(&rates, &at("192.0.2.1"), 9);
     let refused = rates.count(None, &at("192.0.2.1")).unwrap();
-    assert_eq!((refused.remaining, refused.retry_after), (0, Some(6)));
+    assert_eq!((refused.remaining, refused.retry_after()), (0, Some(6)));
     assert_eq!(refused.whole_at, 1_000_060);
     hand.forward(5);
     let refused = rates.count(None, &at("192.0.2.1")).unwrap();
-    assert_eq!(refused.retry_after, Some(1));
+    assert_eq!(refused.retry_after(), Some(1));
     assert_eq!(refused.check().unwrap_err().retry_after, Some(1));
 }
 
@@ -87,7 +85,7 @@ fn a_wait_is_never_told_as_none() {
     // A share of a tenth of a second.
     let (rates, _) = rates(600, 10);
     assert_eq!(let_in(&rates, &key("ada"), 600), 600);
-    assert_eq!(rates.count(None, &key("ada")).unwrap().retry_after, Some(1));
+    assert_eq!(rates.count(None, &key("ada")).unwrap().retry_after(), Some(1));
 }
 
 #[test]
@@ -117,6 +115,26 @@ fn whoever_has_a_whole_allowance_again_is_forgotten() {
     assert_eq!(rates.remembered(), 10_000);
     hand.forward(61);
     let _ = rates.count(None, &key("ada"));
+    assert_eq!(rates.remembered(), 1);
+}
+
+#[test]
+fn a_credential_with_nothing_left_is_known_until_something_comes_back() {
+    let (rates, hand) = rates(60, 10);
+    let keyed = ROUTES.iter().find(|route| route.path == "/api/accounts");
+    let public = ROUTES.iter().find(|route| route.path == "/api/plans");
+    let barred = |route| rates.barred(route, Some("ada")).is_some();
+    assert_eq!(let_in(&rates, &key("ada"), 60), 60);
+    assert!(!barred(keyed), "nobody was refused yet");
+    assert_eq!(let_in(&rates, &key("ada"), 1), 0);
+    assert!(barred(keyed));
+    assert!(!barred(public) && !barred(None), "there it is not the credential that counts");
+    assert!(rates.barred(keyed, Some("bob")).is_none() && rates.barred(keyed, None).is_none());
+    hand.forward(1);
+    assert!(!barred(keyed));
+    assert_eq!(let_in(&rates, &key("ada"), 2), 1, "asking while barred has cost nothing");
+    hand.forward(61);
+    let _ = rates.count(None, &key("bob"));
     assert_eq!(rates.remembered(), 1);
 }
 
