@@ -24,7 +24,7 @@ use self::wire::{Asking, Heard};
 use crate::{
     bad_input::scene::Scene,
     harness::TestApp,
-    idempotency::{WRITES, asked},
+    idempotency::{Asked, WRITES, asked},
 };
 
 /// How many accounts are cut at the same time.
@@ -86,8 +86,14 @@ async fn prepare(test: &TestApp, case: Case) -> AccountId {
 }
 
 fn asking(test: &TestApp, case: Case, account: AccountId, key: &str) -> Asking {
-    let account = account.to_string();
-    Asking::new(test.address, "POST", case.path, &test.super_key, Some(&account), key, case.body)
+    let asked = Asked {
+        method: "POST",
+        path: case.path.to_owned(),
+        api_key: test.super_key.clone(),
+        account: Some(account.to_string()),
+        body: case.body.to_owned(),
+    };
+    Asking::new(test.address, &asked, key)
 }
 
 /// What has happened on every account.
@@ -216,16 +222,7 @@ async fn every_other_write_cut_at_five_points_and_repeated_happens_once() {
             let entered = scene.enter(*state).await;
             let asked = asked(&scene, &entered, row, body);
             let key = format!("cut-{nth}-{point}");
-            let (path_asked, account) = (&asked.path, asked.account.as_deref());
-            let request = Asking::new(
-                test.address,
-                method,
-                path_asked,
-                &asked.api_key,
-                account,
-                &key,
-                &asked.body,
-            );
+            let request = Asking::new(test.address, &asked, &key);
             let before = test.log_position().await;
             let length = request.length();
             let heard = match point {

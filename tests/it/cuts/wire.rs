@@ -7,6 +7,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::idempotency::Asked;
+
 /// A hang fails, and does not hold the suite up.
 const HANG: Duration = Duration::from_secs(60);
 
@@ -38,19 +40,13 @@ impl Heard {
 }
 
 impl Asking {
-    pub(super) fn new(
-        address: SocketAddr,
-        method: &str,
-        path: &str,
-        api_key: &str,
-        account: Option<&str>,
-        key: &str,
-        body: &str,
-    ) -> Self {
-        let account = account.map(|id| format!("Daybook-Account: {id}\r\n")).unwrap_or_default();
+    pub(super) fn new(address: SocketAddr, asked: &Asked, key: &str) -> Self {
+        let Asked { method, path, api_key, account, body } = asked;
+        let account = account.as_ref().map(|id| format!("Daybook-Account: {id}\r\n"));
         let text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api_key}\r\n{account}\
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api_key}\r\n{}\
              Idempotency-Key: {key}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            account.unwrap_or_default(),
             body.len()
         );
         Self { address, bytes: text.into_bytes() }
