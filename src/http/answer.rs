@@ -184,3 +184,49 @@ fn v1_refusal(error: &ApiError) -> Value {
     }
     json!({ "error": body })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(answer: Answer, by_https: bool) -> Vec<(String, String)> {
+        let response = answer.into_response("id", by_https);
+        let text = |value: &warp::http::HeaderValue| value.to_str().unwrap().to_owned();
+        response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+    }
+
+    #[test]
+    fn https_is_insisted_on_where_this_server_is_reached_by_it() {
+        let strict = ("strict-transport-security".to_owned(), STRICT_TRANSPORT.to_owned());
+        assert!(headers(Answer::empty(), true).contains(&strict));
+        assert!(!headers(Answer::empty(), false).contains(&strict));
+    }
+
+    #[test]
+    fn a_header_of_the_answers_own_stands_in_the_place_of_the_common_one() {
+        let page = Answer::empty().with("content-security-policy", "default-src 'self'".to_owned());
+        let policies: Vec<_> = headers(page, false)
+            .into_iter()
+            .filter(|(name, _)| name == "content-security-policy")
+            .collect();
+        assert_eq!(policies.len(), 1);
+        assert_eq!(policies[0].1, "default-src 'self'");
+        assert_eq!(headers(Answer::empty(), false).len(), SECURITY.len() + 2);
+    }
+
+    #[test]
+    fn an_answer_that_is_held_already_goes_without_its_body() {
+        let asked = |tag: &str| {
+            let mut headers = warp::http::HeaderMap::new();
+            headers.insert("if-none-match", tag.parse().unwrap());
+            Held::of(&warp::http::Method::GET, &headers)
+        };
+        let (answer, tag) = (Answer::ok(&7), Answer::ok(&7).tag());
+        let kept = answer.clone().for_reader(&asked(&tag));
+        assert_eq!((kept.status.as_u16(), kept.body.len()), (304, 0));
+        let sent = answer.for_reader(&asked("\"x\""));
+        assert_eq!((sent.status.as_u16(), sent.body.as_slice()), (200, &b"7"[..]));
+        let refusal = Answer::refusal(&ApiError::not_found(), Dialect::Ledger, "id");
+        assert!(!refusal.for_reader(&asked("*")).has("etag"));
+    }
+}

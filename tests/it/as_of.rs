@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daybook_events::{Recorded, store};
+use daybook_events::{Recorded, Timestamp, store};
 use daybook_projections as projections;
 use serde_json::{Value, json};
 
@@ -10,6 +10,9 @@ use crate::{
     bad_input::scene::{Names, Scene, State, fill},
     harness::{Customer, TestApp},
 };
+
+/// A time of an event.
+type Axis = fn(&Recorded) -> Timestamp;
 
 /// The lists of an account, by the projection that each shows.
 const LISTS: [&str; 5] = ["invoices", "orders", "payments", "refunds", "subscriptions"];
@@ -115,7 +118,7 @@ async fn an_instant_divides_what_had_happened_to_the_microsecond() {
     let events = store::stream(test.app.pool(), stream).await.unwrap();
     let parted = events.iter().filter(|event| event.effective_at < event.recorded_at).count();
     assert!(parted > 3, "the two axes never part");
-    let axes: [(&str, fn(&Recorded) -> daybook_events::Timestamp); 2] =
+    let axes: [(&str, Axis); 2] =
         [("as_of", |event| event.effective_at), ("as_known_at", |event| event.recorded_at)];
     for (field, axis) in axes {
         for instant in events.iter().map(axis).flat_map(|at| [at.plus_micros(-1), at]) {

@@ -45,7 +45,6 @@ async fn every_answer_to_a_reader_is_tagged_and_sent_once() {
         let tag = etag(&first);
         assert!(tag.starts_with('"') && tag.len() == 34, "{path}: a strong tag");
         for held in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-            // Whether it can do its work is said anew each time, and its words may differ.
             let again = get(test, &path, key, &held).await;
             assert_eq!((again.status, &*again.text), (304, ""), "{path} {held}");
             assert_eq!(etag(&again), tag, "{path}");

@@ -1,7 +1,15 @@
 //! Idempotency keys: whatever a caller repeats, it happens once.
 
+use std::collections::HashSet;
+
 use daybook::http::routes::ROUTES;
-use futures_util::future::join_all;
+use daybook_events::{
+    Currency,
+    commands::OpenAccount,
+    ids::{AccountId, Id},
+    personal::Personal,
+};
+use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::json;
 
 use crate::{
@@ -10,7 +18,7 @@ use crate::{
         State::{self, Adjustable, Cancelling, Fresh, Ordered, Owing, Parked, Subscribed},
         fill,
     },
-    harness::{Answered, Customer},
+    harness::{Answered, Customer, TestApp},
 };
 
 /// The state, who asks (an account's owner, `super` or `ledger`), what, and another body.
@@ -80,21 +88,41 @@ pub(crate) fn address(path: &str, names: &Names) -> String {
     fill(&path.replace("{order}", "{ord}"), names)
 }
 
-pub(crate) async fn send(
+/// A row's request, ready to be sent.
+pub(crate) struct Asked {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) api_key: String,
+    /// The account that a ledger-wide key names.
+    pub(crate) account: Option<String>,
+    pub(crate) body: String,
+}
+
+pub(crate) fn asked(
     scene: &Scene,
     (customer, names): &(Customer, Names),
     (_, who, method, path, ..): &Row,
     body: &str,
+) -> Asked {
+    let path = address(path, names);
+    let account = (*who == "super").then(|| customer.account_id.clone());
+    let api_key = if *who == "owner" { &customer.key } else { &scene.test.super_key };
+    Asked { method, path, api_key: api_key.clone(), account, body: fill(body, names) }
+}
+
+pub(crate) async fn send(
+    scene: &Scene,
+    entered: &(Customer, Names),
+    row: &Row,
+    body: &str,
     key: Option<&str>,
 ) -> Answered {
-    let path = address(path, names);
+    let asked = asked(scene, entered, row, body);
     let mut headers = Vec::new();
-    if *who == "super" {
-        headers.push(("daybook-account", customer.account_id.as_str()));
-    }
+    headers.extend(asked.account.as_deref().map(|account| ("daybook-account", account)));
     headers.extend(key.map(|key| ("idempotency-key", key)));
-    let api_key = if *who == "owner" { &customer.key } else { &scene.test.super_key };
-    scene.test.send(method, &path, api_key, &headers, Some(fill(body, names).into_bytes())).await
+    let body = Some(asked.body.into_bytes());
+    scene.test.send(asked.method, &asked.path, &asked.api_key, &headers, body).await
 }
 
 #[test]
@@ -139,6 +167,42 @@ async fn eight_callers_with_one_key_bring_about_one_effect_and_hear_one_answer()
         reused.refused(422, "idempotency_key_reused");
         assert_eq!(scene.test.log_position().await - before, effect, "{asked}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_keys_have_ten_thousand_effects() {
+    const KEYS: usize = 10_000;
+    const ACCOUNTS: usize = 50;
+    let test = TestApp::start().await;
+    let mut paths = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let account = AccountId::from_uuid(uuid::Uuid::now_v7());
+        test.submit(OpenAccount {
+            account_id: account,
+            external_id: None,
+            currency: Currency::USD,
+            zone: chrono_tz::Tz::UTC,
+            billing: Personal::default(),
+        })
+        .await
+        .unwrap();
+        paths.push(format!("/api/accounts/{account}/credit"));
+    }
+    let before = test.log_position().await;
+    let body = json!({ "amount": "1", "reason": "r" });
+    let ask = async |nth: usize| {
+        let (path, key) = (&paths[nth % ACCOUNTS], format!("key-{nth}"));
+        test.post_keyed(path, &test.super_key, &key, &body).await.ok()
+    };
+    let tries = stream::iter(0..KEYS).map(ask).buffer_unordered(64);
+    let effects: HashSet<_> = tries.map(|it| it["adjustment_id"].to_string()).collect().await;
+    assert_eq!(effects.len(), KEYS);
+    assert_eq!(test.log_position().await - before, i64::try_from(KEYS).unwrap());
+    // Every hundredth once more: it has happened already.
+    let again = stream::iter((0..KEYS).step_by(100)).map(ask).buffer_unordered(64);
+    let again: HashSet<_> = again.map(|it| it["adjustment_id"].to_string()).collect().await;
+    assert!(again.len() == KEYS / 100 && again.is_subset(&effects));
+    assert_eq!(test.log_position().await - before, i64::try_from(KEYS).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,40 +1,90 @@
 //! Callers that send too much, too slowly, or too deep: others are served meanwhile.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use daybook::http::{routes::ROUTES, server::Limits};
+use daybook::http::{answer::SECURITY, routes::ROUTES, server::Limits};
 use futures_util::stream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::harness::TestApp;
+use crate::harness::{Customer, TestApp};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_of_many_mebibytes_is_refused_while_others_go_on() {
-    let test = TestApp::start().await;
-    let customer = test.customer().await;
-    let chunk = vec![b' '; 256 * 1024];
-    let chunks = (0..64).map(move |_| Ok::<_, std::io::Error>(chunk.clone()));
-    let upload = test
-        .client
-        .post(format!("{}/api/billing/checkout", test.url))
-        .bearer_auth(&customer.key)
-        .body(reqwest::Body::wrap_stream(stream::iter(chunks)))
-        .send();
-    let others = async {
+/// Bytes that this process has held at most, where the system tells.
+fn most_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// Waits for something while another caller asks, who is answered each time.
+async fn meanwhile<T>(test: &TestApp, customer: &Customer, other: impl Future<Output = T>) -> T {
+    let asks = async {
         for _ in 0..50 {
             test.get("/api/billing/subscription/me", &customer.key)
                 .await
                 .refused(404, "no_subscription");
         }
     };
-    let (upload, ()) = tokio::join!(upload, others);
-    let upload = upload.unwrap();
+    tokio::join!(other, asks).0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_body_of_a_gibibyte_is_refused_early_while_others_go_on() {
+    const CHUNK: usize = 256 * 1024;
+    let test = TestApp::start().await;
+    let customer = test.customer().await;
+    let before = most_memory();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let chunks = (0..4096).map(move |_| {
+        counted.fetch_add(CHUNK, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(vec![b' '; CHUNK])
+    });
+    let upload = test
+        .client
+        .post(format!("{}/api/billing/checkout", test.url))
+        .bearer_auth(&customer.key)
+        .body(reqwest::Body::wrap_stream(stream::iter(chunks)))
+        .send();
+    let upload = meanwhile(&test, &customer, upload).await.unwrap();
     assert_eq!(upload.status(), 413);
     let body = upload.text().await.unwrap();
     assert!(body.contains("body_too_large"), "{body}");
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent < 256 * 1024 * 1024, "the caller got {sent} bytes off before it was refused");
+    let grown = most_memory().zip(before).map(|(now, before)| now - before);
+    assert!(grown.is_none_or(|grown| grown < 64 * 1024 * 1024), "{grown:?} bytes were held");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_million_keys_are_refused_while_others_go_on() {
+    let keys = (0..1_000_000).map(|nth| format!("\"{nth}\":0")).collect::<Vec<_>>();
+    let body = format!("{{{}}}", keys.join(",")).into_bytes();
+    // With the limit that there is, and with one that lets all of it in.
+    for (body_bytes, status, code) in
+        [(Limits::default().body_bytes, 413, "body_too_large"), (64 << 20, 400, "json_too_large")]
+    {
+        let test = TestApp::start_with(Limits { body_bytes, ..Limits::default() }).await;
+        let customer = test.customer().await;
+        let before = most_memory();
+        let checkout = "/api/billing/checkout";
+        let ask = test.send("POST", checkout, &customer.key, &[], Some(body.clone()));
+        let started = Instant::now();
+        meanwhile(&test, &customer, ask).await.refused(status, code);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        let grown = most_memory().zip(before).map(|(now, before)| now - before);
+        // Twice the body on its way, and once where it arrives.
+        assert!(grown.is_none_or(|grown| grown < 128 << 20), "{grown:?} bytes were held");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,20 +112,40 @@ async fn read_all(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Asks on a connection that stays open.
+async fn ask_again(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"}") {
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_buf(&mut bytes));
+        assert!(read.await.expect("an answer").unwrap() > 0, "the connection was closed");
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_headers_fill_the_places_and_others_are_still_served() {
-    let header_time = Duration::from_millis(400);
+async fn two_hundred_slow_headers_against_sixty_four_places_and_others_are_still_served() {
+    let header_time = Duration::from_secs(3);
     let test =
-        TestApp::start_with(Limits { connections: 4, header_time, ..Limits::default() }).await;
-    let mut slow = Vec::new();
-    for _ in 0..24 {
+        TestApp::start_with(Limits { connections: 64, header_time, ..Limits::default() }).await;
+    let mut open = TcpStream::connect(test.address).await.unwrap();
+    ask_again(&mut open).await;
+    let (mut slow, before) = (Vec::new(), most_memory());
+    for _ in 0..200 {
         let mut stream = TcpStream::connect(test.address).await.unwrap();
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.unwrap();
         slow.push(stream);
     }
     let started = Instant::now();
-    let mut turned_away = 0;
+    let (mut turned_away, mut kept) = (0, 0);
     loop {
+        // They go on a byte at a time, which buys them nothing.
+        for stream in &mut slow {
+            let _ = stream.write_all(b"x").await;
+        }
+        // A caller whose connection is open already does not notice.
+        assert!(ask_again(&mut open).await.starts_with("HTTP/1.1 200 "));
+        kept += 1;
         let mut stream = TcpStream::connect(test.address).await.unwrap();
         let request = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -83,18 +153,42 @@ async fn slow_headers_fill_the_places_and_others_are_still_served() {
         if answer.starts_with("HTTP/1.1 200 ") {
             break;
         }
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-        assert!(head.contains("\r\nRetry-After: 1\r\n"), "{head}");
-        assert!(head.contains("\r\nX-Content-Type-Options: nosniff\r\n"), "{head}");
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["error"]["code"], "busy", "{body}");
+        // Told that there is no place, or cut off in the crowd.
+        if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+            assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+            assert!(head.contains("\r\nRetry-After: 1\r\n"), "{head}");
+            for (name, value) in SECURITY {
+                assert!(head.contains(&format!("\r\n{name}: {value}\r\n")), "{head}");
+            }
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["error"]["code"], "busy", "{body}");
+        }
         turned_away += 1;
         assert!(started.elapsed() < Duration::from_secs(20), "turned away {turned_away} times");
     }
+    assert!(turned_away > 0 && kept > 1, "{turned_away} {kept}");
     for stream in slow {
         let answer = read_all(stream).await;
         assert!(!answer.contains(" 200 "), "{answer}");
+    }
+    let grown = most_memory().zip(before).map(|(now, before)| now - before);
+    assert!(grown.is_none_or(|grown| grown < 64 << 20), "{grown:?} bytes were held");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_before_it_is_understood_has_nothing_to_protect() {
+    let test = TestApp::start().await;
+    for (request, status) in [
+        ("nonsense\r\n\r\n".to_owned(), "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n".to_owned(), "400"),
+        (format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(40_000)), "431"),
+    ] {
+        let mut stream = TcpStream::connect(test.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_all(stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(body.is_empty() && !head.to_lowercase().contains("content-type"), "{answer}");
     }
 }
 
@@ -122,7 +216,7 @@ async fn head_answers_as_get_does_without_a_body() {
         let get = test.send("GET", &path, key, &[], None).await;
         let head = test.send("HEAD", &path, key, &[], None).await;
         assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{path}");
-        for name in ["content-type", "content-length", "content-security-policy"] {
+        for name in ["content-type", "content-length", "content-security-policy", "etag"] {
             assert_eq!(head.headers.get(name), get.headers.get(name), "{path} {name}");
         }
         assert!(!get.text.is_empty(), "{path}");

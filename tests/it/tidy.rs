@@ -112,7 +112,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// The engine of the projections: the only files there that may meet a database.
-const ENGINE: &[&str] = &["lib", "live", "query", "rebuild", "tables", "verify"];
+const ENGINE: &[&str] = &["history", "lib", "live", "query", "rebuild", "tables", "verify"];
 
 fn is_pure(path: &str) -> bool {
     let engine = |name: &&str| path == format!("projections/src/{name}.rs");
@@ -355,6 +355,78 @@ fn an_arrow_the_wrong_way_is_noticed() {
     let sql = concat!("insert into ", "events (position)");
     assert_eq!(planted(inserts_events, "src/app.rs", sql), 1);
     assert_eq!(planted(inserts_events, "events/src/store/append.rs", sql), 0);
+}
+
+// --- the second wall ------------------------------------------------------------------------
+
+/// Who may name what lies behind the second wall: the wall itself, what acts for the ledger, and
+/// what never answers a caller.
+const BEHIND_THE_WALL: &[(&str, &[&str])] = &[
+    (
+        "daybook_views",
+        &[
+            "events/src/store/connect.rs",
+            "projections/src/query.rs",
+            "projections/src/tables.rs",
+            "projections/src/verify.rs",
+            "src/scheduler/reapply.rs",
+        ],
+    ),
+    ("store::stream", &["src/cli/replay.rs"]),
+    ("store::streams", &["projections/src/history.rs"]),
+    ("store::leaves", &["projections/src/history.rs"]),
+    ("store::stream_ends", &["projections/src/history.rs"]),
+    (
+        "store::range",
+        &["projections/src/history.rs", "projections/src/live.rs", "projections/src/rebuild.rs"],
+    ),
+    (
+        "from events",
+        &[
+            "events/src/store/append.rs",
+            "events/src/store/copy.rs",
+            "events/src/store/raw.rs",
+            "events/src/store/read.rs",
+        ],
+    ),
+];
+
+fn past_the_wall(source: &Source) -> Faults {
+    product(source)
+        .flat_map(|(line, text)| {
+            let named = BEHIND_THE_WALL.iter().filter(move |(word, _)| names(text, word));
+            named
+                .filter(|(_, may)| !may.contains(&source.path.as_str()))
+                .map(move |(word, _)| blame(source, line, &format!("{word} past the wall")))
+        })
+        .collect()
+}
+
+#[test]
+fn rows_and_events_are_read_behind_the_second_wall() {
+    none(&all(past_the_wall, PRODUCT));
+}
+
+#[test]
+fn a_read_past_the_second_wall_is_noticed() {
+    let path = "src/http/reading.rs";
+    for line in [
+        "let sql = \"select row from daybook_views.invoices\";",
+        "let events = store::stream(app.pool(), stream).await?;",
+        "store::range(app.pool(), 0, i64::MAX, 1)",
+        "sqlx::query(\"select payload from events where stream = $1\")",
+    ] {
+        assert_eq!(planted(past_the_wall, path, line), 1, "{line}");
+    }
+    assert_eq!(planted(past_the_wall, path, "app.history(reach).of_account(account)"), 0);
+    assert_eq!(planted(past_the_wall, "projections/src/history.rs", "store::leaves(pool)"), 0);
+    // An allowance that nobody uses is taken back.
+    for (word, may) in BEHIND_THE_WALL {
+        for path in *may {
+            let text = fs::read_to_string(root().join(path)).unwrap();
+            assert!(names(&text, word), "{path} does not name {word}");
+        }
+    }
 }
 
 // --- the registry ---------------------------------------------------------------------------
