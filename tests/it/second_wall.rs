@@ -9,7 +9,7 @@ use daybook_projections::{
 use serde_json::json;
 
 use crate::{
-    bad_input::scene::{Names, Scene, State},
+    bad_input::scene::{Names, Scene, State, fill},
     harness::Customer,
 };
 
@@ -86,7 +86,10 @@ fn paths(route: &Route, names: &Names, head: i64) -> Vec<String> {
     };
     let filled = ids.iter().map(|id| match route.path.find('{') {
         None => route.path.to_owned(),
-        Some(open) => format!("{}{id}{}", &route.path[..open], after_the_hole(route.path)),
+        // A second part of one's own, where the address has two.
+        Some(open) => {
+            fill(&format!("{}{id}{}", &route.path[..open], after_the_hole(route.path)), names)
+        }
     });
     filled.flat_map(|path| pages.iter().map(move |page| format!("{path}{page}"))).collect()
 }
