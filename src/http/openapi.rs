@@ -112,8 +112,8 @@ fn info() -> Value {
         "title": "Daybook",
         "summary": "An event-sourced billing ledger.",
         "description": "Three dialects over one ledger, and the ledger's own routes. Every \
-            refusal carries its stable code in the header `Daybook-Error`; all writes but the test clock take an \
-            `Idempotency-Key`.",
+            refusal carries its stable code in the header `Daybook-Error`; every write but \
+            that of the test clock takes an `Idempotency-Key`.",
         "version": env!("CARGO_PKG_VERSION"),
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     })
