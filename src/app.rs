@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use daybook_events::{
     Currency, Origin, Rejection,
     commands::{Command, OpenBook},
-    event::{BookKind, BookOpened},
+    event::{BookKind, BookOpened, Feature},
     ids::AccountId,
     personal::Party,
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Opening,
+    features::{self, Billing},
     processors::{Processor, sandbox::Sandbox},
     seal::Seal,
 };
@@ -70,6 +71,8 @@ pub struct App {
     pub face: Face,
     /// What seals the texts that callers bring back.
     pub seal: Seal,
+    /// Whether the panel dialect is open.
+    pub billing: Billing,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -93,7 +96,8 @@ impl App {
         let processor = processor(&ledger).await?;
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let (reads, written) = (Reads::new(pool), Mutex::default());
-        Ok(Self { ledger, processor, face, seal, reads, progress, written })
+        let billing = features::follow(reads.clone(), progress.clone()).await?;
+        Ok(Self { ledger, processor, face, seal, billing, reads, progress, written })
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.
@@ -200,10 +204,11 @@ async fn open_book(ledger: &Ledger, opening: &Opening) -> Result<(), SubmitError
         time_zone: opening.time_zone,
         financial_year_start_month: opening.financial_year_start,
     };
+    let without = if opening.feature_billing { Vec::new() } else { vec![Feature::Billing] };
     if ledger.look(None, |world| world.book.opened.is_some()).await? {
         return Ok(());
     }
-    let command = Command::from(OpenBook { opened });
+    let command = Command::from(OpenBook { opened, without });
     match ledger.submit(Request::new(command, system_origin("start"), Uuid::nil())).await {
         // Another process was first.
         Err(SubmitError::Rejected(daybook_events::Rejection::BookAlreadyOpen)) => Ok(()),

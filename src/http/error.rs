@@ -89,6 +89,8 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("body_too_slow", StatusCode::REQUEST_TIMEOUT),
     ("body_broken", StatusCode::BAD_REQUEST),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
+    ("feature_disabled", StatusCode::SERVICE_UNAVAILABLE),
+    ("field_read_only", StatusCode::UNPROCESSABLE_ENTITY),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),
     ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
@@ -121,6 +123,13 @@ impl ApiError {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new("not_found", "there is nothing here under this address")
+    }
+
+    /// A feature that is off: nobody knows for how long.
+    #[must_use]
+    pub fn feature_disabled(feature: &str) -> Self {
+        let error = Self::new("feature_disabled", format!("Feature '{feature}' is disabled"));
+        Self { retry_after: None, ..error }
     }
 
     /// The refusal with something that the caller can go on from.
