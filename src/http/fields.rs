@@ -11,9 +11,9 @@ use super::{call::Call, error::ApiError};
 use crate::app::App;
 
 /// A body without fields.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NoFields {}
+pub(crate) struct NoFields {}
 
 /// The cycle of a word.
 ///

@@ -128,8 +128,12 @@ fn of_order(event: &OrderEvent) -> &'static str {
             OrderCancelReason::InvoiceDueChanged => "",
             OrderCancelReason::Superseded => ".superseded",
             OrderCancelReason::Requested => ".requested",
+            OrderCancelReason::PaymentRejected => ".payment_rejected",
         },
-        OrderEvent::OrderExpired(_) | OrderEvent::CheckoutStarted(_) => "",
+        OrderEvent::PaymentSent(sent) if sent.transaction.is_none() => ".unnamed",
+        OrderEvent::OrderExpired(_)
+        | OrderEvent::CheckoutStarted(_)
+        | OrderEvent::PaymentSent(_) => "",
     }
 }
 
