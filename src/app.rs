@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use daybook_events::{
     Currency, Origin, Rejection,
     commands::{Command, OpenBook},
-    event::{BookKind, BookOpened},
+    event::{BookKind, BookOpened, Feature},
     ids::AccountId,
     personal::Party,
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Opening,
+    features::{self, Billing},
     gate::Gate,
     processors::{Processor, sandbox::Sandbox},
     seal::Seal,
@@ -96,6 +97,8 @@ pub struct App {
     pub seal: Seal,
     /// Who may come in.
     pub gate: Gate,
+    /// Whether the panel dialect is open.
+    pub billing: Billing,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -120,7 +123,8 @@ impl App {
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
         let (reads, written) = (Reads::new(pool), Mutex::default());
-        Ok(Self { ledger, processor, face, seal, gate, reads, progress, written })
+        let billing = features::follow(reads.clone(), progress.clone()).await?;
+        Ok(Self { ledger, processor, face, seal, gate, billing, reads, progress, written })
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.
@@ -233,10 +237,11 @@ async fn open_book(ledger: &Ledger, opening: &Opening) -> Result<(), SubmitError
         time_zone: opening.time_zone,
         financial_year_start_month: opening.financial_year_start,
     };
+    let without = if opening.feature_billing { Vec::new() } else { vec![Feature::Billing] };
     if ledger.look(None, |world| world.book.opened.is_some()).await? {
         return Ok(());
     }
-    let command = Command::from(OpenBook { opened });
+    let command = Command::from(OpenBook { opened, without });
     match ledger.submit(Request::new(command, system_origin("start"), Uuid::nil())).await {
         // Another process was first.
         Err(SubmitError::Rejected(daybook_events::Rejection::BookAlreadyOpen)) => Ok(()),

@@ -82,6 +82,11 @@ pub struct Opening {
     #[arg(long, env = "DAYBOOK_FINANCIAL_YEAR_START", default_value_t = 1, value_name = "MONTH",
           value_parser = clap::value_parser!(u32).range(1..=12))]
     pub financial_year_start: u32,
+
+    /// Whether a new ledger answers the panel dialect's addresses; later an admin switches it
+    #[arg(long, env = "DAYBOOK_FEATURE_BILLING", default_value_t = true, value_name = "BOOL",
+          action = clap::ArgAction::Set)]
+    pub feature_billing: bool,
 }
 
 impl Opening {
@@ -93,6 +98,7 @@ impl Opening {
             seller: "Example Hosting".to_owned(),
             time_zone: chrono_tz::Tz::UTC,
             financial_year_start: 1,
+            feature_billing: true,
         }
     }
 }

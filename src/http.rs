@@ -185,13 +185,21 @@ async fn work(
     mut call: Call,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Result<Answer, ApiError> {
-    known(&call.query, route)?;
     let Edge { app, limits, .. } = edge;
+    open(&app, route)?;
+    known(&call.query, route)?;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not
     // cut a command in half.
     let running = tokio::spawn((route.handler)(app, call));
     running.await.unwrap_or_else(|failed| Err(ApiError::internal(&failed)))
+}
+
+/// The `billing` feature closes the panel dialect and nothing else; its own switch stays open. Who
+/// has no key hears that first.
+fn open(app: &App, route: &Route) -> Result<(), ApiError> {
+    let closes = route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH);
+    if closes && !app.billing.is_on() { Err(ApiError::feature_disabled("billing")) } else { Ok(()) }
 }
 
 /// The route of a method and a path.

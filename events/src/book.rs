@@ -1,10 +1,12 @@
 //! The book's state: what kind of ledger this is, and whose.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::{
-    event::{BookEvent, BookKind, BookOpened},
+    event::{BookEvent, BookKind, BookOpened, Feature, PaymentMethod},
     personal::Party,
     policy::Policy,
     tax::{Tax, TaxRules, Untreatable},
@@ -26,6 +28,12 @@ pub struct Book {
     pub tax_version: u32,
     /// The tax rules in force, where any are.
     pub tax_rules: Option<TaxRules>,
+    /// How often payment methods have been adopted; the first are built in.
+    payment_methods_adopted: u32,
+    /// The ways of paying by hand, where any were adopted.
+    adopted_methods: Option<Vec<PaymentMethod>>,
+    /// The features that are off; a new ledger has them all.
+    features_off: BTreeSet<Feature>,
     /// Where the clock stands, once a sandbox ledger's has been advanced.
     pub clock: Option<Timestamp>,
 }
@@ -49,6 +57,16 @@ impl Book {
                 self.tax_rules = Some(adopted.rules.clone());
             }
             BookEvent::ClockAdvanced(advanced) => self.clock = Some(advanced.to),
+            BookEvent::PaymentMethodsAdopted(adopted) => {
+                self.payment_methods_adopted += 1;
+                self.adopted_methods = Some(adopted.methods.clone());
+            }
+            BookEvent::FeatureSwitched(switched) if switched.enabled => {
+                self.features_off.remove(&switched.feature);
+            }
+            BookEvent::FeatureSwitched(switched) => {
+                self.features_off.insert(switched.feature);
+            }
         }
     }
 
@@ -56,6 +74,24 @@ impl Book {
     #[must_use]
     pub fn policy_version(&self) -> u32 {
         self.policies_adopted + 1
+    }
+
+    /// The version of the ways of paying by hand; 1 is what a new ledger has.
+    #[must_use]
+    pub fn payment_methods_version(&self) -> u32 {
+        self.payment_methods_adopted + 1
+    }
+
+    /// The ways of paying by hand, in the order in which they are shown.
+    #[must_use]
+    pub fn payment_methods(&self) -> Vec<PaymentMethod> {
+        self.adopted_methods.clone().unwrap_or_else(|| vec![PaymentMethod::built_in()])
+    }
+
+    /// Whether a feature is on.
+    #[must_use]
+    pub fn has(&self, feature: Feature) -> bool {
+        !self.features_off.contains(&feature)
     }
 
     /// How a supply to a buyer is taxed today.

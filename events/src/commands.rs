@@ -4,28 +4,37 @@
 //! [`Command::decide`] is pure. A command on an account first records whatever has fallen due on
 //! it, so a race between a command and the calendar has one outcome.
 
+mod adopt_payment_methods;
 mod adopt_policy;
 mod adopt_tax_rules;
 mod advance_clock;
 mod amend_subscription;
+mod apply_plan;
 mod beginning;
 mod billing;
 mod cancel_order;
+mod cancel_plan;
 mod cancel_subscription;
 mod change_plan;
 mod close_sessions;
+mod confirm_manual_payment;
 mod confirm_payment;
 mod counting;
 mod credit_invoice;
 mod customise_limits;
 mod due;
+mod edit_plan;
+mod give_up_order;
 mod grant_credit;
 mod held_plan;
 mod issue_key;
+mod manual_payment;
+mod mark_payment_sent;
 mod offer_coupon;
 mod open_account;
 mod open_book;
 mod open_session;
+mod order_plan;
 mod place_order;
 mod publish_plan;
 mod reapply_limits;
@@ -33,6 +42,7 @@ mod reapply_limits_to;
 mod reasons;
 mod record_refund;
 mod redemption;
+mod reject_payment;
 mod release_account;
 mod release_usage;
 mod report_usage;
@@ -46,34 +56,45 @@ mod revise_seller;
 mod revoke_key;
 mod rotate_key;
 mod start_checkout;
+mod start_manual_checkout;
+mod switch_feature;
 mod undo_adjustment;
 mod withdraw_coupon;
 mod write_off;
 
 pub use self::{
+    adopt_payment_methods::AdoptPaymentMethods,
     adopt_policy::AdoptPolicy,
     adopt_tax_rules::AdoptTaxRules,
     advance_clock::AdvanceClock,
     amend_subscription::AmendSubscription,
+    apply_plan::ApplyPlan,
     cancel_order::CancelOrder,
+    cancel_plan::CancelPlan,
     cancel_subscription::CancelSubscription,
     change_plan::{ChangePlan, PREVIEW_SECONDS, Preview},
     close_sessions::{CloseSessions, Which},
+    confirm_manual_payment::ConfirmManualPayment,
     confirm_payment::ConfirmPayment,
     credit_invoice::CreditInvoice,
     customise_limits::CustomiseLimits,
     due::SettleDue,
+    edit_plan::{EditPlan, PlanEdit},
+    give_up_order::GiveUpOrder,
     grant_credit::GrantCredit,
     issue_key::IssueKey,
+    mark_payment_sent::MarkPaymentSent,
     offer_coupon::OfferCoupon,
     open_account::OpenAccount,
     open_book::OpenBook,
     open_session::{OpenSession, SESSION_SECONDS_MAX},
+    order_plan::OrderPlan,
     place_order::PlaceOrder,
     publish_plan::PublishPlan,
     reapply_limits::ReapplyLimits,
     reapply_limits_to::ReapplyLimitsTo,
     record_refund::{RecordRefund, RefundOutcome},
+    reject_payment::RejectPayment,
     release_account::ReleaseAccount,
     release_usage::ReleaseUsage,
     report_usage::ReportUsage,
@@ -87,6 +108,8 @@ pub use self::{
     revoke_key::RevokeKey,
     rotate_key::{OVERLAP_SECONDS_MAX, RotateKey},
     start_checkout::{Returns, StartCheckout},
+    start_manual_checkout::StartManualCheckout,
+    switch_feature::SwitchFeature,
     undo_adjustment::UndoAdjustment,
     withdraw_coupon::WithdrawCoupon,
     write_off::WriteOff,
@@ -141,6 +164,10 @@ commands! {
     AdoptPolicy;
     /// Adopt tax rules.
     AdoptTaxRules;
+    /// Adopt other ways of paying by hand.
+    AdoptPaymentMethods;
+    /// Switch a feature on or off.
+    SwitchFeature;
     /// Advance a sandbox ledger's clock.
     AdvanceClock;
     /// Put a coupon on offer.
@@ -151,6 +178,8 @@ commands! {
     PublishPlan;
     /// Give a plan new terms.
     RevisePlan;
+    /// Change some of a plan's terms.
+    EditPlan;
     /// Take a plan off the shelf.
     RetirePlan;
     /// Ask that a plan's limits reach its subscribers.
@@ -173,12 +202,28 @@ commands! {
     ReleaseAccount of account_id;
     /// Order a new subscription.
     PlaceOrder of account_id;
+    /// Order a plan, or the change to it.
+    OrderPlan of account_id;
     /// Cancel an order that nobody has paid.
     CancelOrder of account_id;
+    /// Give an order up, paid or not.
+    GiveUpOrder of account_id;
     /// Record that a processor waits for an order's payment.
     StartCheckout of account_id;
     /// Record that a processor took the money.
     ConfirmPayment of account_id;
+    /// Record that an order waits for a payment by hand.
+    StartManualCheckout of account_id;
+    /// Record that a customer says the money is on its way.
+    MarkPaymentSent of account_id;
+    /// Record that the money of an order came by hand.
+    ConfirmManualPayment of account_id;
+    /// Record that the money of an order never came.
+    RejectPayment of account_id;
+    /// Give a customer a plan.
+    ApplyPlan of account_id;
+    /// Take a customer's plan away.
+    CancelPlan of account_id;
     /// Move the subscription to another plan or cycle, now.
     ChangePlan of account_id;
     /// End the subscription, with its period or now.

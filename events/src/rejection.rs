@@ -86,6 +86,10 @@ rejections! {
     PlanSlugTaken { slug: String } Conflict "plan_slug_taken" "a plan with the slug `{slug}` exists";
     /// Nothing would change.
     PlanTermsUnchanged { slug: String } Conflict "plan_terms_unchanged" "plan `{slug}` already has these terms";
+    /// Somebody was first.
+    PlanVersionConflict { slug: String, revision: u32 } Conflict "version_conflict" "plan `{slug}` has moved on to revision {revision}: read it again";
+    /// Shown, not taken.
+    FieldReadOnly { field: &'static str } Invalid "field_read_only" "`{field}` cannot be changed here: leave it out, or give it as it is";
     /// A field of the terms makes no sense.
     PlanInvalid { problem: String } Invalid "plan_invalid" "{problem}";
     /// Agreed one by one.
@@ -117,6 +121,9 @@ rejections! {
     CouponForAnotherPlan { coupon: CouponCode, plan: String } Conflict "coupon_for_another_plan" "coupon {coupon} is not good for plan `{plan}`";
     /// No amount in the account's currency.
     CouponNotInCurrency { coupon: CouponCode, currency: Currency } Conflict "coupon_not_in_currency" "coupon {coupon} has no amount in {currency}, the account's currency";
+
+    /// A coupon is for a new subscription.
+    CouponNotOnChange Conflict "coupon_not_on_change" "a coupon is redeemed with a new subscription, not with a plan change";
 
     /// No such key.
     KeyUnknown { key: KeyId } NotFound "key_unknown" "no key has the id {key}";
@@ -207,6 +214,18 @@ rejections! {
     CheckoutAlreadyStarted { order: OrderId } Conflict "checkout_already_started" "order {order} has a checkout";
     /// Booked before.
     PaymentAlreadyConfirmed { payment: String } Conflict "payment_already_confirmed" "payment {payment} is booked already";
+    /// Not a way of paying that the book has.
+    PaymentMethodUnknown { method: String } NotFound "payment_method_unknown" "there is no payment method `{method}`";
+    /// Methods that make no sense.
+    PaymentMethodsInvalid { problem: String } Invalid "payment_methods_invalid" "{problem}";
+    /// No checkout by hand runs.
+    PaymentNotAwaited { order: OrderId } Conflict "payment_not_awaited" "order {order} waits for no payment by hand: start its checkout with a payment method first";
+    /// Said before.
+    PaymentAlreadySent { order: OrderId } Conflict "payment_already_sent" "the payment of order {order} is said to be on its way already";
+    /// No id that a bank gives out.
+    TransactionInvalid Invalid "transaction_invalid" "a transaction's id has 1 to 200 characters, none of control";
+    /// A plan cannot be given so.
+    GrantInvalid { problem: String } Invalid "grant_invalid" "{problem}";
     /// The processor took another amount.
     AmountDiffers { expected: Money, given: Money } Conflict "amount_differs" "the order is for {expected}, the payment for {given}";
 

@@ -5,6 +5,9 @@ create table {table} (
     account_id         text generated always as (row->>'account_id') stored,
     -- a number, so that 10 comes after 9
     number             bigint generated always as ((row->>'number')::bigint) stored,
+    -- 0 while money is awaited: what somebody has to look at comes first
+    done               int generated always as (
+        case when row->>'status' in ('pending', 'awaiting_payment') then 0 else 1 end) stored,
     processor_order_id text generated always as (row->>'processor_order_id') stored
 );
 -- which order has this number, and which come next in the whole ledger?
@@ -13,3 +16,5 @@ create index on {table} (number);
 create index on {table} (account_id, number);
 -- which order does a processor's message speak of?
 create index on {table} (processor_order_id) where processor_order_id is not null;
+-- which orders wait for somebody, and which are the newest? (a page of the panel's admin list)
+create index on {table} (done, number desc);

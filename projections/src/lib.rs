@@ -21,6 +21,7 @@ pub mod verify;
 // The projections: one question, one file.
 pub mod accounts;
 pub mod coupons;
+pub mod features;
 pub mod invoices;
 pub mod keys;
 pub mod orders;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<Box<dyn View>> {
     vec![
         Box::new(Of::<accounts::Accounts>::empty()),
         Box::new(Of::<coupons::Coupons>::empty()),
+        Box::new(Of::<features::Features>::empty()),
         Box::new(Of::<invoices::Invoices>::empty()),
         Box::new(Of::<keys::Keys>::empty()),
         Box::new(Of::<orders::Orders>::empty()),

@@ -8,7 +8,7 @@ use daybook_events::{
     Event, Money, Recorded, Timestamp,
     event::{
         AccountEvent as A, HeldPlan, InvoiceEvent, OrderCancelReason, OrderEvent as O, OrderPlaced,
-        OrderPurpose, PaymentEvent, SubscriptionEvent as S,
+        OrderPurpose, PaymentCaptured, PaymentEvent, SubscriptionEvent as S,
     },
     ids::{AccountId, InvoiceId, OrderId, PaymentId, SubscriptionId},
 };
@@ -16,6 +16,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
+
+/// The name of the processor where somebody looks whether the money came.
+const MANUAL: &str = "manual";
 
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +82,12 @@ pub struct OrderRow {
     pub invoice_id: Option<InvoiceId>,
     /// The subscription that it brought about; `null` where it brought about none.
     pub subscription_id: Option<SubscriptionId>,
+    /// The instant since which somebody says that its money is on its way; `null` where nobody did.
+    pub payment_sent_at: Option<Timestamp>,
+    /// The id of the transfer or of the processor's payment; `null` while none is known.
+    pub transaction: Option<String>,
+    /// What was noted when it was placed; `null` where nothing was.
+    pub notes: Option<String>,
 }
 
 impl OrderRow {
@@ -109,6 +118,9 @@ impl OrderRow {
             payment_id: None,
             invoice_id,
             subscription_id: None,
+            payment_sent_at: None,
+            transaction: None,
+            notes: recorded.origin.reason.clone(),
         }
     }
 
@@ -120,6 +132,7 @@ impl OrderRow {
                 self.status = OrderStatus::Paid;
                 self.paid_at = Some(at);
                 self.payment_id = Some(captured.payment_id);
+                self.captured(captured);
             }
             A::Subscription(S::TrialStarted(started)) => {
                 self.fulfilled(started.subscription_id, at)
@@ -160,6 +173,17 @@ impl OrderRow {
                 self.success_url = started.success_url.clone();
                 self.cancel_url = started.cancel_url.clone();
             }
+            O::PaymentSent(sent) => {
+                self.payment_sent_at = self.payment_sent_at.or(Some(at));
+                self.transaction = sent.transaction.clone().or(self.transaction.take());
+            }
+        }
+    }
+
+    /// A payment by hand is known by its transfer, if by anything; its own id is the reference.
+    fn captured(&mut self, captured: &PaymentCaptured) {
+        if captured.processor != MANUAL {
+            self.transaction = Some(captured.processor_payment_id.clone());
         }
     }
 
@@ -178,6 +202,7 @@ fn order_of(event: &A) -> Option<OrderId> {
         A::Order(O::OrderCancelled(cancelled)) => Some(cancelled.order_id),
         A::Order(O::OrderExpired(expired)) => Some(expired.order_id),
         A::Order(O::CheckoutStarted(started)) => Some(started.order_id),
+        A::Order(O::PaymentSent(sent)) => Some(sent.order_id),
         A::Payment(PaymentEvent::PaymentCaptured(captured)) => Some(captured.order_id),
         A::Subscription(S::TrialStarted(started)) => Some(started.order_id),
         A::Subscription(S::SubscriptionActivated(activated)) => Some(activated.order_id),
@@ -261,6 +286,25 @@ mod tests {
         assert_eq!(row.payment_id, account.payments.iter().next().map(|p| p.captured.payment_id));
         assert_eq!(row.invoice_id, account.invoices.iter().next().map(|invoice| invoice.id));
         assert_eq!(row.subscription_id, account.live().map(|live| live.id));
+    }
+
+    #[test]
+    fn a_payment_by_hand_is_known_by_its_transfer() {
+        let given = given_account().and(place_order());
+        let given = given.clone().and(given.start_manual_checkout("manual"));
+        let row = fold_one::<Orders>(given.events());
+        assert_eq!(row.processor_order_id.as_deref(), Some("manual-1"));
+        assert_eq!((row.payment_sent_at, row.transaction), (None, None));
+
+        let given = given.clone().and(given.mark_sent(Some("TX-1")));
+        let row = fold_one::<Orders>(given.events());
+        assert_eq!(row.status, OrderStatus::AwaitingPayment);
+        assert!(row.payment_sent_at.is_some());
+        assert_eq!(row.transaction.as_deref(), Some("TX-1"));
+
+        let given = given.clone().and(given.confirm_by_hand(Some("TX-2")));
+        let row = fold_one::<Orders>(given.events());
+        assert_eq!((row.status, row.transaction.as_deref()), (OrderStatus::Paid, Some("TX-2")));
     }
 
     #[test]

@@ -144,6 +144,42 @@ pub struct Between {
     pub limit: i64,
 }
 
+/// What a search looks for.
+#[derive(Debug, Clone)]
+pub struct Search<'a> {
+    /// When a row is found: a condition from our own code, over `$2`, the text itself, and `$3`, a
+    /// pattern of texts that hold it, whatever their case.
+    pub condition: &'static str,
+    /// The order of what is found, from our own code.
+    pub order: &'static str,
+    /// The text; `None` finds everything.
+    pub text: Option<&'a str>,
+    /// At most so many.
+    pub limit: i64,
+    /// Not the first so many.
+    pub offset: i64,
+}
+
+/// The rows of a page, and the key of the last one, if the page is full.
+fn page_of<R>(rows: Vec<(String, R)>, limit: i64) -> (Vec<R>, Option<String>) {
+    let full = i64::try_from(rows.len()) == Ok(limit);
+    let next = rows.last().filter(|_| full).map(|(key, _)| key.clone());
+    (rows.into_iter().map(|(_, row)| row).collect(), next)
+}
+
+/// The pattern of the texts that hold a text: its own wildcards stand for themselves.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
 type Stored = (String, String);
 type Query<'q> = QueryAs<'q, sqlx::Postgres, Stored, PgArguments>;
 
@@ -191,9 +227,7 @@ impl Rows<'_> {
         let rows = self
             .read::<P>("key > $2 order by key limit $3", |query| query.bind(after).bind(limit))
             .await?;
-        let full = i64::try_from(rows.len()) == Ok(page.limit);
-        let next = rows.last().filter(|_| full).map(|(key, _)| key.clone());
-        Ok((rows.into_iter().map(|(_, row)| row).collect(), next))
+        Ok(page_of(rows, page.limit))
     }
 
     /// The newest row in key order, if there is any.
@@ -203,6 +237,74 @@ impl Rows<'_> {
     pub async fn newest<P: Projection>(&self) -> Result<Option<P::Row>, EngineError> {
         let rows = self.read::<P>("true order by key desc limit 1", |query| query).await?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// The row whose column `number` has a value.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn numbered<P: Projection>(
+        &self,
+        number: i64,
+    ) -> Result<Option<P::Row>, EngineError> {
+        let rows = self.read::<P>("number = $2", |query| query.bind(number)).await?;
+        Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// A page of rows, newest first, and the key after which the next page begins, if this one is
+    /// full. Its `after` is the key of the last row of the page before.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn newest_first<P: Projection>(
+        &self,
+        page: &Page<'_>,
+    ) -> Result<(Vec<P::Row>, Option<String>), EngineError> {
+        let (before, limit) = (page.after.map(str::to_owned), page.limit);
+        let which = "($2::text is null or key < $2) order by key desc limit $3";
+        let rows = self.read::<P>(which, |query| query.bind(before).bind(limit)).await?;
+        Ok(page_of(rows, limit))
+    }
+
+    /// The rows of some keys, in no order.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn each<P: Projection>(&self, keys: Vec<String>) -> Result<Vec<P::Row>, EngineError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.read::<P>("key = any($2)", |query| query.bind(keys)).await?;
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// A page of the rows that a search finds, and how many it finds in all. The search comes from
+    /// our own code, what it looks for is bound.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn search<P: Projection>(
+        &self,
+        search: &Search<'_>,
+    ) -> Result<(Vec<P::Row>, i64), EngineError> {
+        let found = format!("($2::text is null or {})", search.condition);
+        let page = format!("{found} order by {} limit $4 offset $5", search.order);
+        let exact = search.text.map(str::to_owned);
+        let like = search.text.map(contains);
+        let (limit, offset) = (search.limit, search.offset);
+        let (exactly, alike) = (exact.clone(), like.clone());
+        let rows = self
+            .read::<P>(&page, |query| query.bind(exactly).bind(alike).bind(limit).bind(offset))
+            .await?;
+        let predicate = self.predicate::<P>();
+        let sql = format!(
+            "select count(*) from daybook_views.{} where {predicate} and {found}
+             and ($3::text is null or true)",
+            P::NAME
+        );
+        let count = sqlx::query_scalar(AssertSqlSafe(sql)).bind(self.reach.bound());
+        let total = count.bind(exact).bind(like).fetch_one(&self.reads.pool).await?;
+        Ok((rows.into_iter().map(|(_, row)| row).collect(), total))
     }
 
     /// A page of rows whose column has a value, in key order. `column` is a name from our own code.
@@ -241,6 +343,13 @@ impl Rows<'_> {
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
+    fn predicate<P: Projection>(&self) -> &'static str {
+        match self.reads.without_predicates {
+            true => NO_PREDICATE,
+            false => self.reach.predicate::<P>(),
+        }
+    }
+
     /// Every read there is: within the predicate, and then only what the reach sees. `$1` is the
     /// account; `which` goes on from `$2`.
     async fn read<P: Projection>(
@@ -248,10 +357,7 @@ impl Rows<'_> {
         which: &str,
         bind: impl for<'q> FnOnce(Query<'q>) -> Query<'q>,
     ) -> Result<Vec<(String, P::Row)>, EngineError> {
-        let predicate = match self.reads.without_predicates {
-            true => NO_PREDICATE,
-            false => self.reach.predicate::<P>(),
-        };
+        let predicate = self.predicate::<P>();
         let sql = format!(
             "select key, row::text from daybook_views.{} where {predicate} and {which}",
             P::NAME
@@ -266,5 +372,17 @@ impl Rows<'_> {
             }
         }
         Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contains;
+
+    #[test]
+    fn wildcards_of_a_text_stand_for_themselves() {
+        assert_eq!(contains("Ada"), "%ada%");
+        assert_eq!(contains(r"100%_\"), r"%100\%\_\\%");
+        assert_eq!(contains(""), "%%");
     }
 }

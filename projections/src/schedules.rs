@@ -120,7 +120,7 @@ impl ScheduleRow {
             }
             O::OrderCancelled(cancelled) => drop(self.orders.remove(&cancelled.order_id)),
             O::OrderExpired(expired) => drop(self.orders.remove(&expired.order_id)),
-            O::CheckoutStarted(_) => {}
+            O::CheckoutStarted(_) | O::PaymentSent(_) => {}
         }
     }
 
@@ -217,7 +217,7 @@ impl ScheduleRow {
 fn touches(event: &A) -> bool {
     match event {
         A::Profile(P::AccountParked(_) | P::AccountReleased(_)) => true,
-        A::Order(O::CheckoutStarted(_)) => false,
+        A::Order(O::CheckoutStarted(_) | O::PaymentSent(_)) => false,
         A::Order(_) | A::Subscription(_) | A::Invoice(_) => true,
         A::Payment(PaymentEvent::PaymentCaptured(_)) => true,
         A::Credit(C::CreditApplied(_)) => true,

@@ -149,6 +149,25 @@ pub mod params {
         },
     ];
 
+    /// Which orders, of every account.
+    pub const SEARCH: &[Param] = &[
+        Param {
+            name: "page",
+            summary: "Which page, counted from 1",
+            shape: |_| json_schema!({ "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1 }),
+        },
+        Param {
+            name: "q",
+            summary: "An order's number, or part of its plan's name, its transfer's id, or its customer's id, name or e-mail address",
+            shape: |_| json_schema!({ "type": "string", "maxLength": 100 }),
+        },
+        Param {
+            name: "userId",
+            summary: "Only those of this user",
+            shape: |_| json_schema!({ "type": "string", "maxLength": 200 }),
+        },
+    ];
+
     /// How new an answer has to be.
     pub const READ: &[Param] = &[Param {
         name: "min_position",

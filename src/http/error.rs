@@ -96,6 +96,8 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("rate_limited", StatusCode::TOO_MANY_REQUESTS),
     ("return_url_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
+    ("feature_disabled", StatusCode::SERVICE_UNAVAILABLE),
+    ("field_read_only", StatusCode::UNPROCESSABLE_ENTITY),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),
     ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
@@ -128,6 +130,13 @@ impl ApiError {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new("not_found", "there is nothing here under this address")
+    }
+
+    /// A feature that is off: nobody knows for how long.
+    #[must_use]
+    pub fn feature_disabled(feature: &str) -> Self {
+        let error = Self::new("feature_disabled", format!("Feature '{feature}' is disabled"));
+        Self { retry_after: None, ..error }
     }
 
     /// The refusal with something that the caller can go on from.

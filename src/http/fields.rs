@@ -14,7 +14,7 @@ use crate::app::App;
 /// A body without fields.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NoFields {}
+pub(crate) struct NoFields {}
 
 /// The shape of an amount in major units, such as `15.00`; which digits fit depends on the
 /// currency.

@@ -3,5 +3,15 @@
 //! Prices are exact JSON numbers, errors are `{"error":"text"}`, and the `billing` feature flag
 //! closes it.
 
+pub mod admin_orders;
+pub mod admin_plans;
+pub mod billing;
+pub mod features;
+pub mod number;
+pub mod orders;
+pub mod payments;
 pub mod plans;
 pub mod reapply;
+pub mod shapes;
+mod showing;
+pub mod users;

@@ -21,7 +21,9 @@ use super::{
     call::Call,
     contract::{
         Asks, Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
-        params::{AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, STREAM, TYPE, USER},
+        params::{
+            AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STREAM, TYPE, USER,
+        },
     },
     error::{ApiError, Dialect},
     fields::NoFields,
@@ -47,6 +49,10 @@ use super::{
     },
 };
 use crate::app::App;
+use panel::{
+    features::Switch,
+    shapes::{Done, OrderShape, PlanShape},
+};
 
 /// What a handler gives, some time.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
@@ -174,11 +180,65 @@ macro_rules! routes {
 routes! {
     Panel {
         GET "/api/plans" PUBLIC, panel::plans::list,
-            "Plans on offer" => 200 Json<Value>;
+            "Plans on offer" => 200 Json<Vec<PlanShape>>;
         GET "/api/plans/{id}" PUBLIC, panel::plans::get,
-            "One plan, by number, slug or id" => 200 Json<Value>;
-        POST "/api/admin/plans/{id}/reapply-limits" SUPER, panel::reapply::ask(Value)[FORCE],
-            "Move a plan's subscribers to its current limits" => 200 Json<Value>;
+            "One plan, by number, slug or id" => 200 Json<PlanShape>;
+        POST "/api/admin/plans/{id}/reapply-limits" SUPER, panel::reapply::ask(Maybe<panel::reapply::ReapplyBody>)[FORCE],
+            "Move a plan's subscribers to its current limits" => 200 Json<panel::reapply::Reapplying>;
+        GET "/api/admin/plans" READERS, panel::admin_plans::list[READ],
+            "Every plan, hidden and retired ones too" => 200 Json<Vec<PlanShape>>;
+        POST "/api/admin/plans" SUPER, panel::admin_plans::create(panel::admin_plans::CreateBody),
+            "Create a plan" => 200 Json<panel::admin_plans::PlanDone>;
+        GET "/api/admin/plans/{id}" READERS, panel::admin_plans::get[READ],
+            "One plan, hidden or retired too" => 200 Json<PlanShape>;
+        PUT "/api/admin/plans/{id}" SUPER, panel::admin_plans::edit(panel::admin_plans::EditBody),
+            "Change a plan for those who order from now on" => 200 Json<panel::admin_plans::PlanDone>;
+        DELETE "/api/admin/plans/{id}" SUPER, panel::admin_plans::retire(Maybe<NoFields>),
+            "Take a plan off the shelf" => 200 Json<Done>;
+        GET "/api/orders" ANYONE, panel::orders::list[PAGE, READ],
+            "The account's orders, newest first" => 200 Json<Vec<OrderShape>>;
+        POST "/api/orders" MANAGERS, panel::orders::place(panel::orders::OrderBody),
+            "Order a plan, or the change to it" => 200 Json<panel::orders::OrderPlacedShape>;
+        GET "/api/orders/{id}" ANYONE, panel::orders::get[READ],
+            "One order, by number or id" => 200 Json<OrderShape>;
+        POST "/api/orders/{id}/cancel" MANAGERS, panel::orders::cancel(Maybe<NoFields>),
+            "Give an order up: nothing is refunded" => 200 Json<panel::orders::OrderDone>;
+        POST "/api/orders/{id}/checkout" MANAGERS, panel::payments::checkout(Maybe<panel::payments::CheckoutBody>),
+            "Pay an order by hand" => 200 Json<panel::payments::CheckoutShape>;
+        POST "/api/orders/{id}/mark-sent" MANAGERS, panel::payments::mark_sent(Maybe<panel::payments::SentBody>),
+            "Say that the money is on its way" => 200 Json<panel::payments::SentShape>;
+        GET "/api/orders/{id}/payment-status" ANYONE, panel::payments::status[READ],
+            "How far an order's payment has come" => 200 Json<panel::payments::PaymentStatus>;
+        GET "/api/payments/methods" ANYONE, panel::payments::methods[READ],
+            "Ways of paying by hand" => 200 Json<panel::payments::Methods>;
+        GET "/api/admin/payment-methods" READERS, panel::payments::admin_methods[READ],
+            "Ways of paying by hand, with their particulars" => 200 Json<panel::payments::AdoptedMethods>;
+        POST "/api/admin/payment-methods" SUPER, panel::payments::adopt_methods(panel::payments::MethodsBody),
+            "Set the ways of paying by hand" => 200 Json<panel::payments::MethodsDone>;
+        GET "/api/admin/orders" READERS, panel::admin_orders::list[SEARCH, READ],
+            "Every account's orders: search, page by page" => 200 Json<panel::admin_orders::OrdersPage>;
+        POST "/api/admin/orders" SUPER, panel::admin_orders::place(panel::admin_orders::AdminOrderBody),
+            "Order a plan for a user" => 200 Json<panel::orders::OrderPlacedShape>;
+        GET "/api/admin/orders/{id}" READERS, panel::admin_orders::get[READ],
+            "One order of any account" => 200 Json<OrderShape>;
+        POST "/api/admin/orders/{id}/confirm-payment" SUPER, panel::admin_orders::confirm(Maybe<panel::admin_orders::ConfirmBody>),
+            "The money came: book it" => 200 Json<panel::admin_orders::LookedDone>;
+        POST "/api/admin/orders/{id}/reject-payment" SUPER, panel::admin_orders::reject(Maybe<panel::admin_orders::RejectBody>),
+            "The money never came: cancel the order" => 200 Json<panel::admin_orders::LookedDone>;
+        POST "/api/admin/users/{id}/apply-plan" SUPER, panel::users::apply_plan(panel::users::ApplyBody),
+            "Give a user a plan" => 200 Json<panel::users::Applied>;
+        GET "/api/admin/users/{id}/current-plan" READERS, panel::users::current_plan[READ],
+            "Which plan a user has" => 200 Json<panel::users::CurrentPlan>;
+        POST "/api/admin/users/{id}/cancel-plan" SUPER, panel::users::cancel_plan(Maybe<NoFields>),
+            "Take a user's plan away" => 200 Json<Done>;
+        POST "/api/billing/subscribe" MANAGERS, panel::billing::subscribe(panel::billing::SubscribeBody),
+            "Order a plan and start its checkout with the processor" => 200 Json<panel::billing::Subscribed>;
+        GET "/api/billing/invoices" MONEY, panel::billing::invoices[PAGE, READ],
+            "The account's invoices, newest first" => 200 Json<Vec<panel::billing::InvoiceShape>>;
+        GET "/api/admin/features/billing" READERS, panel::features::get[READ],
+            "Whether the panel dialect is open" => 200 Json<Switch>;
+        PUT "/api/admin/features/billing" SUPER, panel::features::switch(Switch),
+            "Open or close the panel dialect" => 200 Json<Switch>;
     }
     Processor {
         GET "/api/billing/subscription/me" ANYONE, processor::subscription::me[READ, AS_OF],

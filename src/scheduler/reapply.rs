@@ -41,7 +41,7 @@ struct Spec {
 }
 
 /// A reapplication and how far it has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Reapplication {
     /// Its id.
     pub reapplication_id: String,
@@ -56,6 +56,7 @@ pub struct Reapplication {
     /// How many keep theirs: customised, the same already, or gone meanwhile.
     pub skipped: i64,
     /// Since when it is done; `null` while it goes on.
+    #[schemars(with = "Option<String>")]
     pub finished_at: Option<DateTime<Utc>>,
 }
 

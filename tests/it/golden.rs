@@ -132,9 +132,13 @@ fn of_order(event: &OrderEvent) -> &'static str {
             OrderCancelReason::InvoiceDueChanged => "",
             OrderCancelReason::Superseded => ".superseded",
             OrderCancelReason::Requested => ".requested",
+            OrderCancelReason::PaymentRejected => ".payment_rejected",
         },
         OrderEvent::CheckoutStarted(started) if started.success_url.is_some() => ".returns",
-        OrderEvent::OrderExpired(_) | OrderEvent::CheckoutStarted(_) => "",
+        OrderEvent::PaymentSent(sent) if sent.transaction.is_none() => ".unnamed",
+        OrderEvent::OrderExpired(_)
+        | OrderEvent::CheckoutStarted(_)
+        | OrderEvent::PaymentSent(_) => "",
     }
 }
 

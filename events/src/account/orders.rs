@@ -8,7 +8,7 @@ use super::in_order::InOrder;
 use crate::{
     coupon::CouponCode,
     envelope::Recorded,
-    event::{CheckoutStarted, HeldPlan, OrderEvent as E, OrderPlaced, OrderPurpose},
+    event::{CheckoutStarted, HeldPlan, OrderEvent as E, OrderPlaced, OrderPurpose, PaymentSent},
     history::HistoryError,
     ids::{InvoiceId, OrderId},
     money::Money,
@@ -47,6 +47,8 @@ pub struct Order {
     pub status: OrderStatus,
     /// The processor that waits, or waited, for its payment.
     pub checkout: Option<Arc<CheckoutStarted>>,
+    /// The transfer that somebody says is on its way.
+    pub sent: Option<Arc<PaymentSent>>,
 }
 
 impl Order {
@@ -118,6 +120,10 @@ impl Orders {
             E::OrderCancelled(cancelled) => self.set(cancelled.order_id, OrderStatus::Cancelled),
             E::OrderExpired(expired) => self.set(expired.order_id, OrderStatus::Expired),
             E::CheckoutStarted(started) => self.checkout_started(started),
+            E::PaymentSent(sent) => {
+                self.order_mut(sent.order_id)?.sent = Some(Arc::new(sent.clone()));
+                Ok(())
+            }
         }
     }
 
@@ -131,6 +137,7 @@ impl Orders {
             expires_at: placed.expires_at,
             status: OrderStatus::Open,
             checkout: None,
+            sent: None,
         };
         self.open.insert(order.id);
         self.expiring.extend(order.expires_at.map(|at| (at, order.id)));

@@ -2,13 +2,14 @@
 
 use super::billing::{self, Issue, Item};
 use crate::{
+    account::Account,
     coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
-    event::{HeldPlan, Quote, SubscriptionActivated},
+    event::{HeldPlan, OrderPlaced, OrderPurpose, Quote, SubscriptionActivated, TrialStarted},
     ids::{AccountId, OrderId, PaymentId, SubscriptionId},
     money::Money,
-    period::Anchor,
+    period::{Anchor, Span},
     rejection::Rejection,
     tax::Tax,
     time::Timestamp,
@@ -32,6 +33,40 @@ pub(super) fn activate(
         at: draft.now(),
     };
     begin(draft, account_id, beginning, payment)
+}
+
+/// Begins a subscription with free days, by an order of its own that asks for nothing.
+pub(super) fn begin_free(
+    draft: &mut Draft,
+    account: &Account,
+    plan: HeldPlan,
+    quote: Quote,
+    period: Span,
+) -> Result<SubscriptionId, Rejection> {
+    let order_id = draft.mint();
+    let placed = OrderPlaced {
+        order_id,
+        purpose: OrderPurpose::Subscribe { quote },
+        plan: plan.clone(),
+        amount: Money::zero(account.currency),
+        expires_at: None,
+    };
+    draft.record(StreamId::Account(account.id), placed)?;
+    start_free(draft, account, order_id, plan, (None, period))
+}
+
+/// Begins the free days of the subscription that an order asked for.
+pub(super) fn start_free(
+    draft: &mut Draft,
+    account: &Account,
+    order_id: OrderId,
+    plan: HeldPlan,
+    (discount, period): (Option<HeldDiscount>, Span),
+) -> Result<SubscriptionId, Rejection> {
+    let subscription_id = draft.mint();
+    let started = TrialStarted { subscription_id, order_id, plan, period, discount };
+    draft.record(StreamId::Account(account.id), started)?;
+    Ok(subscription_id)
 }
 
 /// A subscription whose first period begins.

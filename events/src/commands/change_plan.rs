@@ -60,6 +60,16 @@ pub struct Preview {
 
 impl ChangePlan {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
+        self.change(draft, None)
+    }
+
+    /// Changes the plan as the policy says, or with a timing of the caller's: only a change that the
+    /// policy refuses stays refused.
+    pub(super) fn change(
+        &self,
+        draft: &mut Draft,
+        insisted: Option<ChangeTiming>,
+    ) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
         let subscription = account.live().ok_or(Rejection::NoSubscription)?.clone();
         self.check(&account, &subscription)?;
@@ -75,7 +85,8 @@ impl ChangePlan {
             return Ok(());
         }
         check_usage(&account, &to)?;
-        match self.timing(draft, &subscription, &to) {
+        let timing = self.timing(draft, &subscription, &to);
+        match insisted.filter(|_| timing != ChangeTiming::Refused).unwrap_or(timing) {
             ChangeTiming::PeriodEnd => schedule(draft, &account, &subscription, to),
             ChangeTiming::Now => now(draft, account.id, to, at, None),
             ChangeTiming::OncePaid => order(draft, &account, &subscription, to, at),
@@ -86,7 +97,11 @@ impl ChangePlan {
         }
     }
 
-    fn check(&self, account: &Account, subscription: &Subscription) -> Result<(), Rejection> {
+    pub(super) fn check(
+        &self,
+        account: &Account,
+        subscription: &Subscription,
+    ) -> Result<(), Rejection> {
         if account.parked {
             return Err(Rejection::AccountParked);
         }

@@ -1,12 +1,19 @@
 //! Open the book: the first event of every ledger.
 
-use crate::{draft::Draft, envelope::StreamId, event::BookOpened, rejection::Rejection};
+use crate::{
+    draft::Draft,
+    envelope::StreamId,
+    event::{BookOpened, Feature, FeatureSwitched},
+    rejection::Rejection,
+};
 
 /// Open the book.
 #[derive(Debug, Clone)]
 pub struct OpenBook {
     /// What it is and whose.
     pub opened: BookOpened,
+    /// The features that it does without.
+    pub without: Vec<Feature>,
 }
 
 impl OpenBook {
@@ -18,18 +25,30 @@ impl OpenBook {
             return Err(Rejection::BookInvalid { field: "financial_year_start_month" });
         }
         super::open_account::check_party(&self.opened.seller)?;
-        draft.record(StreamId::Book, self.opened.clone())
+        draft.record(StreamId::Book, self.opened.clone())?;
+        for feature in self.without.iter().copied() {
+            draft.record(StreamId::Book, FeatureSwitched { feature, enabled: false })?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::testing::*;
 
     #[test]
     fn a_book_is_opened_once() {
         given_nothing().when(open_book()).recorded(&["book.opened"]);
         given_book().when(open_book()).rejected("book_already_open");
+    }
+
+    #[test]
+    fn a_book_does_without_the_features_that_it_does_not_need() {
+        let without = vec![Feature::Billing];
+        let then = given_nothing().when(OpenBook { without, ..open_book() });
+        then.recorded(&["book.opened", "book.feature_switched"]);
     }
 
     #[test]

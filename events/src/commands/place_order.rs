@@ -2,13 +2,18 @@
 //! with tax, less the account's credit. An order with nothing to pay is fulfilled at once, and so
 //! is one that begins with free days.
 
-use super::{beginning::activate, billing, held_plan::held_plan, redemption::redeem};
+use super::{
+    beginning::{activate, start_free},
+    billing,
+    held_plan::held_plan,
+    redemption::redeem,
+};
 use crate::{
     account::Account,
     draft::Draft,
     envelope::StreamId,
-    event::{HeldPlan, OrderPlaced, OrderPurpose, Quote, TrialStarted},
-    ids::{AccountId, OrderId},
+    event::{HeldPlan, OrderPlaced, OrderPurpose},
+    ids::AccountId,
     money::Money,
     period::{Cycle, Span},
     rejection::Rejection,
@@ -60,7 +65,11 @@ impl PlaceOrder {
         };
         draft.record(StreamId::Account(account.id), placed)?;
         match amount.is_zero() {
-            true if trial_days > 0 => start_trial(draft, &account, order_id, plan, quote),
+            true if trial_days > 0 => {
+                let start = draft.now().whole_second();
+                let period = Span { start, end: start.plus_days(u64::from(trial_days)) };
+                start_free(draft, &account, order_id, plan, (quote.discount, period)).map(drop)
+            }
             true => activate(draft, account.id, order_id, plan, &quote, None),
             false => Ok(()),
         }
@@ -71,21 +80,6 @@ impl PlaceOrder {
 fn trial_days(draft: &Draft, account: &Account, plan: &HeldPlan) -> u32 {
     let days = draft.world().catalogue.get(plan.plan_id).map_or(0, |plan| plan.terms.trial_days);
     if account.had_trial || account.subscription.is_some() { 0 } else { days }
-}
-
-fn start_trial(
-    draft: &mut Draft,
-    account: &Account,
-    order_id: OrderId,
-    plan: HeldPlan,
-    quote: Quote,
-) -> Result<(), Rejection> {
-    let start = draft.now().whole_second();
-    let period = Span { start, end: start.plus_days(u64::from(quote.trial_days)) };
-    let subscription_id = draft.mint();
-    let discount = quote.discount;
-    let started = TrialStarted { subscription_id, order_id, plan, period, discount };
-    draft.record(StreamId::Account(account.id), started)
 }
 
 #[cfg(test)]

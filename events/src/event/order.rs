@@ -21,6 +21,7 @@ events! {
         OrderCancelled "order.cancelled" v 1,
         OrderExpired "order.expired" v 1,
         CheckoutStarted "checkout.started" v 1,
+        PaymentSent "order.payment_sent" v 1,
     }
 }
 
@@ -86,6 +87,8 @@ pub enum OrderCancelReason {
     Superseded,
     /// Somebody did not want it any more.
     Requested,
+    /// The money that was said to be on its way never came.
+    PaymentRejected,
 }
 
 /// An order will not be fulfilled.
@@ -124,4 +127,14 @@ pub struct CheckoutStarted {
     /// Where the processor's page sends a customer who gives up; absent where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_url: Option<String>,
+}
+
+/// Somebody says that the money of an order is on its way, by a transfer that no processor tells of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentSent {
+    /// Which order.
+    pub order_id: OrderId,
+    /// The bank's, the network's or the service's id of the transfer; `null` where none was named.
+    pub transaction: Option<String>,
 }

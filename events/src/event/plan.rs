@@ -61,6 +61,15 @@ pub struct PlanTerms {
 }
 
 impl PlanTerms {
+    /// The one price that is shown where there is room for one: the monthly price in this currency
+    /// where there is one, else the first monthly price, else the first.
+    #[must_use]
+    pub fn shown_price(&self, currency: Currency) -> Option<&Price> {
+        let monthly = || self.prices.iter().filter(|price| price.cycle == Cycle::Monthly);
+        let wanted = monthly().find(|price| price.amount.currency() == currency);
+        wanted.or_else(|| monthly().chain(&self.prices).next())
+    }
+
     /// The price for a cycle in a currency.
     #[must_use]
     pub fn price(&self, cycle: Cycle, currency: Currency) -> Option<Money> {

@@ -7,7 +7,7 @@ use super::Given;
 use crate::{
     commands::*,
     coupon::{CouponDuration, CouponTerms, CouponValue},
-    event::{BookKind, BookOpened, PlanTerms, Price, Role},
+    event::{BookKind, BookOpened, PaymentMethod, PaymentMethodKind, PlanTerms, Price, Role},
     ids::{AccountId, Id, KeyId},
     money::{Currency, Money},
     period::Cycle,
@@ -50,7 +50,7 @@ pub fn open_book() -> OpenBook {
         time_zone: Tz::UTC,
         financial_year_start_month: 1,
     };
-    OpenBook { opened }
+    OpenBook { opened, without: Vec::new() }
 }
 
 /// The test account, in US dollars and UTC.
@@ -136,6 +136,19 @@ pub fn place_order() -> PlaceOrder {
     let cycle = Cycle::Monthly;
     let (price, coupon) = (None, None);
     PlaceOrder { account_id: account_id(), plan: "pro".into(), cycle, price, coupon }
+}
+
+/// A bank transfer, as a way of paying by hand.
+#[must_use]
+pub fn bank_transfer() -> PaymentMethod {
+    PaymentMethod {
+        id: "bank".into(),
+        kind: PaymentMethodKind::BankTransfer,
+        label: "Bank transfer".into(),
+        address: Some("GB33BUKB20201555555555".into()),
+        instructions: Some("Write the reference on the transfer".into()),
+        ..PaymentMethod::built_in()
+    }
 }
 
 /// A payment of a checkout, by the processor's ids.

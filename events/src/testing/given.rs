@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     account::Account,
-    commands::{Command, ConfirmPayment, Returns, StartCheckout},
+    commands::{
+        Command, ConfirmManualPayment, ConfirmPayment, MarkPaymentSent, RejectPayment, Returns,
+        StartCheckout, StartManualCheckout,
+    },
     draft::Draft,
     envelope::{Origin, Recorded},
     event::{
@@ -177,6 +180,33 @@ impl Given {
             processor_order_id: processor_order_id.into(),
             returns: Returns::default(),
         }
+    }
+
+    /// A checkout by hand for the newest order.
+    #[must_use]
+    pub fn start_manual_checkout(&self, method: &str) -> StartManualCheckout {
+        let (account_id, order_id) = (account_id(), self.newest_order());
+        StartManualCheckout { account_id, order_id, method: method.into() }
+    }
+
+    /// The customer says that the money of the newest order is on its way.
+    #[must_use]
+    pub fn mark_sent(&self, transaction: Option<&str>) -> MarkPaymentSent {
+        let (account_id, order_id) = (account_id(), self.newest_order());
+        MarkPaymentSent { account_id, order_id, transaction: transaction.map(str::to_owned) }
+    }
+
+    /// Somebody found the money of the newest order.
+    #[must_use]
+    pub fn confirm_by_hand(&self, transaction: Option<&str>) -> ConfirmManualPayment {
+        let (account_id, order_id) = (account_id(), self.newest_order());
+        ConfirmManualPayment { account_id, order_id, transaction: transaction.map(str::to_owned) }
+    }
+
+    /// The money of the newest order never came.
+    #[must_use]
+    pub fn reject_payment(&self) -> RejectPayment {
+        RejectPayment { account_id: account_id(), order_id: self.newest_order() }
     }
 
     /// The history with the newest order checked out and paid.

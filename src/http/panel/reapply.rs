@@ -3,18 +3,34 @@
 use std::sync::Arc;
 
 use daybook_events::{commands::ReapplyLimits, ids::ReapplicationId};
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::http::{answer::Answer, call::Call, error::ApiError};
-use crate::{app::App, scheduler};
+use crate::{
+    app::App,
+    scheduler::{self, Reapplication},
+};
 
 /// What `POST /api/admin/plans/{id}/reapply-limits` takes; nothing at all forces nothing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReapplyBody {
+pub struct ReapplyBody {
     #[serde(default)]
     force: bool,
+}
+
+/// A reapplication that was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Reapplying {
+    /// Always true: a refusal has another status.
+    pub success: bool,
+    /// How many subscribers there are to look at.
+    pub updated: i64,
+    /// The same in words.
+    pub message: String,
+    /// How far it has come.
+    pub reapplication: Reapplication,
 }
 
 /// `POST /api/admin/plans/{id}/reapply-limits`: answers at once; subscribers follow in the
@@ -32,12 +48,12 @@ pub async fn ask(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let plan = call.captures.first().cloned().unwrap_or_default();
     let command = ReapplyLimits { plan, force: body.force || by_query };
     let (job, position) = scheduler::ask_reapplication(&app, call.request(command)?).await?;
-    let body = json!({
-        "success": true,
-        "updated": job.total,
-        "message": format!("Reapplying plan limits to ~{} users in background", job.total),
-        "reapplication": job,
-    });
+    let body = Reapplying {
+        success: true,
+        updated: job.total,
+        message: format!("Reapplying plan limits to ~{} users in background", job.total),
+        reapplication: job,
+    };
     Ok(Answer::ok(&body).at(position))
 }
 

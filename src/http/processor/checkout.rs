@@ -79,7 +79,7 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 ///
 /// # Errors
 /// The rejection, or a processor that does not help.
-pub(super) async fn ensure_checkout(
+pub(in crate::http) async fn ensure_checkout(
     app: &Arc<App>,
     call: &Call,
     step: &str,

@@ -10,8 +10,8 @@ use daybook_events::{
     commands::*,
     coupon::{CouponDuration, CouponTerms, CouponValue},
     event::{
-        AccessEvent, AccountEvent, BookKind, BookOpened, InvoiceEvent, PlanEvent, PlanTerms, Role,
-        UsageEvent,
+        AccessEvent, AccountEvent, BookKind, BookOpened, Feature, InvoiceEvent, PlanEvent,
+        PlanTerms, Role, UsageEvent,
     },
     ids::{AccountId, Id},
     personal::{Party, Personal},
@@ -127,6 +127,7 @@ fn opened(seller: Party, zone: &str) -> Told {
             time_zone: zone.parse().unwrap(),
             financial_year_start_month: 4,
         },
+        without: Vec::new(),
     });
     for (slug, terms) in plan_file::parse(plan_file::EXAMPLE).unwrap() {
         told.ask(PublishPlan { slug, terms });
@@ -189,6 +190,7 @@ const DEE: u128 = 4;
 const EVE: u128 = 5;
 const FAY: u128 = 6;
 const GIL: u128 = 7;
+const HAL: u128 = 8;
 
 /// A British seller: everything but the taxes of other countries.
 fn london() -> Told {
@@ -207,6 +209,7 @@ fn london() -> Told {
     told.ask(AdvanceClock { to: to.parse().unwrap() });
     told.at(to);
     told.settle(id(FAY));
+    payments_by_hand(&mut told);
     told
 }
 
@@ -420,6 +423,29 @@ fn the_ladder(told: &mut Told) {
     told.ask(testing::withdraw("WELCOME"));
     told.at("2026-07-23T12:00:00Z");
     told.settle(id(CY));
+}
+
+/// The seller closes the panel dialect and opens it again; Hal pays by bank transfer, at the second
+/// try.
+fn payments_by_hand(told: &mut Told) {
+    let feature = Feature::Billing;
+    told.ask(SwitchFeature { feature, enabled: false });
+    told.ask(SwitchFeature { feature, enabled: true });
+    told.ask(AdoptPaymentMethods { methods: vec![testing::bank_transfer()] });
+    let account_id = id(HAL);
+    told.open(account_id, Currency::USD, "UTC", customer("Hal", "GB"));
+    for found in [false, true] {
+        told.order(account_id, "pro", None);
+        let (order_id, method) = (told.given.newest_order(), "bank".to_owned());
+        told.ask(StartManualCheckout { account_id, order_id, method });
+        let transaction = found.then(|| "TX-2026-0802".to_owned());
+        told.ask(MarkPaymentSent { account_id, order_id, transaction });
+        if found {
+            told.ask(ConfirmManualPayment { account_id, order_id, transaction: None });
+        } else {
+            told.ask(RejectPayment { account_id, order_id });
+        }
+    }
 }
 
 /// A seller in the European Union, whose prices hold the tax.

@@ -184,7 +184,7 @@ impl Life {
             time_zone: Tz::UTC,
             financial_year_start_month: 4,
         };
-        self.must(OpenBook { opened });
+        self.must(OpenBook { opened, without: Vec::new() });
         self.must(adopt(Policy {
             proration: if case.by_day { Granularity::Day } else { Granularity::Second },
             upgrade: case.upgrade,

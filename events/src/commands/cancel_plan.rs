@@ -1,0 +1,67 @@
+//! Take a customer's plan away: open orders are cancelled and the live subscription ends now. What
+//! is due stays due, and nothing is refunded.
+
+use super::{CancelSubscription, redemption::release_coupon};
+use crate::{
+    draft::Draft,
+    envelope::StreamId,
+    event::{OrderCancelReason, OrderCancelled, OrderPurpose},
+    ids::AccountId,
+    rejection::Rejection,
+};
+
+/// Take a customer's plan away.
+#[derive(Debug, Clone)]
+pub struct CancelPlan {
+    /// Which account.
+    pub account_id: AccountId,
+}
+
+impl CancelPlan {
+    pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
+        let account_id = self.account_id;
+        let account = draft.account(account_id)?;
+        let mut cancelled = 0;
+        for order in account.orders.open() {
+            if let OrderPurpose::PayInvoice { .. } = order.purpose {
+                continue;
+            }
+            let (order_id, reason) = (order.id, OrderCancelReason::Requested);
+            draft.record(StreamId::Account(account_id), OrderCancelled { order_id, reason })?;
+            release_coupon(draft, &account, order_id)?;
+            cancelled += 1;
+        }
+        if account.live().is_none() && cancelled > 0 {
+            return Ok(());
+        }
+        CancelSubscription { account_id, at_period_end: false }.decide(draft)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn cancel_plan() -> CancelPlan {
+        CancelPlan { account_id: account_id() }
+    }
+
+    #[test]
+    fn open_orders_are_cancelled_and_the_subscription_ends_now() {
+        let given = given_account().and(place_order()).and(place_order());
+        given.when(cancel_plan()).recorded(&["order.cancelled", "order.cancelled"]);
+        let then = given_subscribed("pro").when(cancel_plan());
+        then.recorded(&["subscription.ended"]);
+        given_account().when(cancel_plan()).rejected("no_subscription");
+        given_subscribed("pro").and(cancel_plan()).when(cancel_plan()).rejected("no_subscription");
+    }
+
+    #[test]
+    fn what_is_due_stays_due() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        let then = given.clone().when(cancel_plan());
+        then.recorded(&["subscription.ended"]);
+        given.and(cancel_plan()).when_paid().recorded(&["payment.captured", "invoice.paid"]);
+    }
+}
