@@ -90,7 +90,6 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("body_broken", StatusCode::BAD_REQUEST),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
     ("feature_disabled", StatusCode::SERVICE_UNAVAILABLE),
-    ("field_read_only", StatusCode::UNPROCESSABLE_ENTITY),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),
     ("overloaded", StatusCode::SERVICE_UNAVAILABLE),

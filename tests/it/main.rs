@@ -21,6 +21,7 @@ mod journey;
 mod local_postgres;
 mod lost_commit;
 mod oracle;
+mod panel;
 mod plan_changes;
 mod preview;
 mod projections;
