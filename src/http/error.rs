@@ -97,7 +97,6 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("return_url_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
     ("feature_disabled", StatusCode::SERVICE_UNAVAILABLE),
-    ("field_read_only", StatusCode::UNPROCESSABLE_ENTITY),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),
     ("overloaded", StatusCode::SERVICE_UNAVAILABLE),

@@ -15,7 +15,10 @@ use serde_json::json;
 use crate::{
     bad_input::scene::{
         Names, Scene,
-        State::{self, Adjustable, Cancelling, Fresh, Ordered, Owing, Parked, Subscribed},
+        State::{
+            self, Adjustable, Cancelling, Fresh, Ordered, Owing, PanelAwaiting, PanelOrdered,
+            Parked, PlanOnOffer, Subscribed,
+        },
         fill,
     },
     harness::{Answered, Customer, TestApp},
@@ -25,7 +28,21 @@ use crate::{
 pub(crate) type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-pub(crate) const WRITES: [Row; 35] = [
+pub(crate) const WRITES: [Row; 49] = [
+    (Ordered, "ledger", "POST", "/api/admin/plans", r#"{"name":"{order}","type":"paid","price":5}"#, r#"{"name":"{order}","type":"paid","price":6}"#),
+    (PlanOnOffer, "ledger", "PUT", "/api/admin/plans/{id}", r#"{"price":7.5,"revision":1}"#, r#"{"price":8}"#),
+    (PlanOnOffer, "ledger", "DELETE", "/api/admin/plans/{id}", "{}", " {}"),
+    (Fresh, "owner", "POST", "/api/orders", r#"{"planId":3}"#, r#"{"planId":"pro"}"#),
+    (PanelOrdered, "owner", "POST", "/api/orders/{id}/cancel", "{}", " {}"),
+    (PanelOrdered, "owner", "POST", "/api/orders/{id}/checkout", r#"{"paymentMethodId":"manual"}"#, " {}"),
+    (PanelAwaiting, "owner", "POST", "/api/orders/{id}/mark-sent", r#"{"txId":"t"}"#, "{}"),
+    (Fresh, "ledger", "POST", "/api/admin/payment-methods", r#"{"methods":[{"id":"manual","type":"other","label":"a"}]}"#, r#"{"methods":[{"id":"manual","type":"other","label":"b"}]}"#),
+    (Fresh, "ledger", "POST", "/api/admin/orders", r#"{"userId":"{account}","planId":3}"#, r#"{"userId":"{account}","planId":2}"#),
+    (PanelOrdered, "ledger", "POST", "/api/admin/orders/{id}/confirm-payment", r#"{"txId":"t"}"#, "{}"),
+    (PanelAwaiting, "ledger", "POST", "/api/admin/orders/{id}/reject-payment", "{}", r#"{"reason":"r"}"#),
+    (Subscribed, "ledger", "POST", "/api/admin/users/{id}/apply-plan", r#"{"planId":"business"}"#, r#"{"planId":"starter"}"#),
+    (Subscribed, "ledger", "POST", "/api/admin/users/{id}/cancel-plan", "{}", " {}"),
+    (Fresh, "owner", "POST", "/api/billing/subscribe", r#"{"planId":3}"#, r#"{"planId":2}"#),
     (Fresh, "ledger", "POST", "/api/admin/plans/{id}/reapply-limits", "{}", r#"{"force":true}"#),
     (Fresh, "ledger", "POST", "/api/accounts", r#"{"currency":"USD"}"#, r#"{"currency":"EUR"}"#),
     (Subscribed, "super", "PATCH", "/api/billing/subscription/{id}", r#"{"limits":{"max_servers":9}}"#, r#"{"limits":{"max_servers":8}}"#),
@@ -65,18 +82,24 @@ pub(crate) const WRITES: [Row; 35] = [
 
 /// Writes of the route table that append nothing under a key of the caller's; those that close
 /// sessions are `DELETE /api/sessions/{id}` with another choice.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "/api/billing/plan-change/preview",
     "/api/ledger/clock",
     "/sandbox/checkout/{id}/pay",
     "DELETE /api/sessions",
     "DELETE /api/sessions/me",
+    // Off, it closes what the other rows try; a switch that changes nothing appends nothing.
+    "/api/admin/features/billing",
 ];
 
 /// An address of what a customer has.
 pub(crate) fn address(path: &str, names: &Names) -> String {
     let id = match () {
-        () if path.starts_with("/api/admin/plans/") => "pro",
+        () if path.ends_with("/reapply-limits") => "pro",
+        () if path.starts_with("/api/admin/plans/") => "{plan}",
+        () if path.starts_with("/api/admin/users/") => "{account}",
+        () if path.starts_with("/api/orders/") => "{ord}",
+        () if path.starts_with("/api/admin/orders/") => "{ord}",
         () if path.starts_with("/api/accounts/") => "{account}",
         () if path.starts_with("/api/keys/") => "{key}",
         () if path.starts_with("/api/sessions/") => "{session}",

@@ -27,6 +27,7 @@ mod local_postgres;
 mod lost_commit;
 mod openapi;
 mod oracle;
+mod panel;
 mod plan_changes;
 mod preview;
 mod printed;

@@ -31,6 +31,12 @@ pub(crate) enum State {
     /// With a coupon on offer, room set aside, and credit given by hand.
     Adjustable,
     Parked,
+    /// With an order placed in the panel dialect.
+    PanelOrdered,
+    /// With such an order that waits for a payment by hand.
+    PanelAwaiting,
+    /// With a plan on offer that nobody else knows.
+    PlanOnOffer,
 }
 
 /// What it is about, the state, the request, the body, and status and code of the answer. The
@@ -125,6 +131,13 @@ impl Scene {
                 names.insert("open_invoice", self.renew(&customer).await);
             }
             State::Adjustable => self.adjustable(&customer, &mut names).await,
+            State::PanelOrdered => self.panel_order(&customer, &mut names).await,
+            State::PanelAwaiting => {
+                self.panel_order(&customer, &mut names).await;
+                let path = format!("/api/orders/{}/checkout", names["ord"]);
+                test.post(&path, &customer.key, &json!({})).await.ok();
+            }
+            State::PlanOnOffer => self.panel_plan(&mut names).await,
             State::Parked => self.park(&customer, &mut names).await,
             State::Refunded => {
                 self.subscribe(&customer, "monthly", &mut names).await;
@@ -176,6 +189,19 @@ impl Scene {
         let coupon = json!({ "code": names["order"], "percent": "5" });
         let coupon = ask("/api/coupons".to_owned(), coupon).await;
         names.insert("code", text(&coupon["code"]));
+    }
+
+    async fn panel_order(&self, customer: &Customer, names: &mut Names) {
+        let body = json!({ "planId": "pro" });
+        let placed = self.test.post("/api/orders", &customer.key, &body).await.ok();
+        names.insert("ord", text(&placed["order"]["orderId"]));
+    }
+
+    async fn panel_plan(&self, names: &mut Names) {
+        let name = format!("Plan {}", Uuid::now_v7().simple());
+        let body = json!({ "name": name, "type": "paid", "price": 5 });
+        let created = self.test.post("/api/admin/plans", &self.test.super_key, &body).await.ok();
+        names.insert("plan", text(&created["plan"]["slug"]));
     }
 
     /// Has the account parked by a bound that holds for nobody else.
