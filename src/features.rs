@@ -1,6 +1,7 @@
-//! Which features are on, as this process knows it: every request asks, so it is an atomic that
-//! follows the projections. A switch in another process counts as soon as its event is folded
-//! here, a fraction of a second later.
+//! Which features are on, as this process knows it.
+//!
+//! Every request asks, so it is an atomic that follows the projections. A switch in another process
+//! counts as soon as its event is folded here, a fraction of a second later.
 
 use std::{
     sync::{

@@ -8,8 +8,10 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc};
 use daybook::app::App;
 use daybook_events::{
     audit::Finding,
-    commands::{IssueKey, PlaceOrder, ReportUsage, RetirePlan, RevokeKey, SettleDue},
-    event::{AccessEvent, Event, Role},
+    commands::{
+        IssueKey, PlaceOrder, ReportUsage, RetirePlan, RevokeKey, SettleDue, SwitchFeature,
+    },
+    event::{AccessEvent, Event, Feature, Role},
     store::{Ledger, Options},
     testing,
 };
@@ -73,6 +75,8 @@ async fn rich() -> TestApp {
     test.post("/api/refunds", &customers[3].key, &body).await.ok();
     test.post("/api/billing/cancel", &customers[0].key, &json!({})).await.ok();
     discounted_and_counted(&test).await;
+    let switched = SwitchFeature { feature: Feature::Billing, enabled: false };
+    test.submit(switched).await.unwrap();
 
     // A period later: one subscription has ended, the others were billed again.
     test.at("2026-06-02T00:00:00Z");

@@ -33,9 +33,7 @@ fn another(value: &Value) -> Value {
     match value {
         Value::Null => json!(7),
         Value::Bool(it) => json!(!it),
-        Value::Number(it) => json!(it.as_f64().unwrap() + 1.0)
-            .as_f64()
-            .map_or(json!(1), |it| if it.fract() == 0.0 { json!(it as u64) } else { json!(it) }),
+        Value::Number(_) => json!(700),
         Value::String(it) if it.len() == 3 => json!("EUR"),
         Value::String(it) => json!(format!("{it}x")),
         Value::Array(_) => json!([]),
@@ -74,7 +72,10 @@ async fn every_field_that_is_shown_is_taken_or_refused_when_it_is_changed() {
             assert!(answer.message().contains(&format!("`{name}`")), "{}", answer.text);
         } else {
             assert_eq!((answer.status, appended), (200, 1), "{name}: {}", answer.text);
-            assert_eq!(answer.json()["plan"][name], changed[name], "{name}");
+            let shown = answer.json()["plan"][name].clone();
+            let digits = |value: &Value| value.to_string().trim_end_matches(".0").to_owned();
+            let same = digits(&shown) == digits(&changed[name]);
+            assert!(same, "{name}: {shown}");
             put(
                 &test,
                 "pro",

@@ -1,5 +1,9 @@
 //! Orders: what is taken, what is refused, lists, search, giving up.
 
+use daybook_projections::{
+    orders::Orders,
+    query::{Page, Reach, Reads, Search},
+};
 use serde_json::{Value, json};
 
 use super::{admin, admin_get, order, order_now, user};
@@ -67,12 +71,12 @@ async fn an_order_that_nobody_paid_expires_and_a_renewal_is_an_order_for_its_inv
     let test = TestApp::start().await;
     let customer = user(&test, "5").await;
     let late = order(&test, &customer, "pro").await;
-    test.at("2026-05-08T00:00:00Z");
+    test.at("2026-05-08T00:01:00Z");
     test.settle_due(&customer).await;
     assert_eq!(order_now(&test, &customer, &late).await["status"], "expired");
 
     admin(&test, "POST", "/api/admin/users/5/apply-plan", &json!({ "planId": 3 })).await.ok();
-    test.at("2026-06-08T00:00:00Z");
+    test.at("2026-06-08T00:01:00Z");
     test.settle_due(&customer).await;
     let orders = test.get("/api/orders", &customer.key).await.ok();
     let renewal = &orders[0];
@@ -172,6 +176,33 @@ async fn admins_search_orders_and_what_they_type_is_never_a_pattern() {
             "{query}"
         );
     }
+}
+
+/// The second wall: a search that has lost its predicate still shows nobody else's orders.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_without_its_predicate_leaks_no_order() {
+    let test = TestApp::start().await;
+    let (ada, bob) = (user(&test, "ada").await, user(&test, "bob").await);
+    order(&test, &ada, "pro").await;
+    order(&test, &bob, "pro").await;
+    test.settle().await;
+    let search = Search {
+        condition: "$2 = $3 or true",
+        order: "number",
+        text: Some(""),
+        limit: 10,
+        offset: 0,
+    };
+    let reads = Reads::without_predicates(test.app.pool().clone());
+    assert_eq!(reads.all().search::<Orders>(&search).await.unwrap().0.len(), 2);
+    let within = reads.within(Reach::Account(bob.account_id.parse().unwrap()));
+    let (found, _) = within.search::<Orders>(&search).await.unwrap();
+    let accounts: Vec<_> = found.iter().map(|row| row.account_id.to_string()).collect();
+    assert_eq!(accounts, [bob.account_id.as_str()]);
+    let (newest, _) =
+        within.newest_first::<Orders>(&Page { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(newest, found);
+    assert_eq!(within.numbered::<Orders>(1).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
