@@ -9,6 +9,7 @@ use warp::http::StatusCode;
 use crate::http::{
     error::{Dialect, EDGE_CODES},
     json::JsonError,
+    panel,
     routes::{Access, Route},
 };
 
@@ -25,6 +26,15 @@ pub(super) fn takes_account(route: &Route) -> bool {
 pub(super) fn takes_idempotency_key(route: &Route) -> bool {
     let public = matches!(route.access, Access::Public);
     route.verb != "GET" && !public && route.operation != "ledger::clock::advance"
+}
+
+/// Whether a route minds an `If-Match`.
+pub(super) fn takes_if_match(route: &Route) -> bool {
+    matches!(route.operation, "processor::subscription::patch" | "panel::admin_plans::edit")
+}
+
+fn asks(route: &Route, field: &str) -> bool {
+    route.asks.iter().copied().flatten().any(|param| param.name == field)
 }
 
 /// The codes that a route can be refused with, by status.
@@ -70,6 +80,15 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         | "amount_malformed"
         | "amount_too_precise"
         | "amount_too_large" => route.takes.is_some() && writes,
+        // What comes by a cookie must have been meant.
+        "csrf_token_invalid" | "cross_site_refused" => writes && route.access.takes_sessions(),
+        "event_type_unknown" => asks(route, "type"),
+        "as_of_ahead" => asks(route, "as_of"),
+        "precondition_failed" => takes_if_match(route),
+        "return_url_invalid" => route.operation == "v1::checkout::checkout",
+        "feature_disabled" => {
+            route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH)
+        }
         "signature_invalid" => route.operation.ends_with("::confirm"),
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "payment_failed" => route.operation == "sandbox::pay",

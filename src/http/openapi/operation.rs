@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use daybook_events::{
     coupon::CouponCode,
     ids::{
-        AccountId, AdjustmentId, InvoiceId, OrderId, ReapplicationId, RefundId, ReservationId,
-        SubscriptionId,
+        AccountId, AdjustmentId, InvoiceId, KeyId, OrderId, ReapplicationId, RefundId,
+        ReservationId, SessionId, SubscriptionId,
     },
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    errors::{Refusals, headers, takes_account, takes_idempotency_key},
+    errors::{Refusals, headers, takes_account, takes_idempotency_key, takes_if_match},
     example, merge, tag,
 };
 use crate::http::{
@@ -81,10 +81,12 @@ fn captured(route: &Route, before: &str, generator: &mut SchemaGenerator) -> Val
         "adjustments" => generator.subschema_for::<AdjustmentId>(),
         "coupons" => generator.subschema_for::<CouponCode>(),
         "invoices" => generator.subschema_for::<InvoiceId>(),
+        "keys" => generator.subschema_for::<KeyId>(),
         "orders" => generator.subschema_for::<OrderId>(),
         "reapplications" => generator.subschema_for::<ReapplicationId>(),
         "refunds" => generator.subschema_for::<RefundId>(),
         "reservations" => generator.subschema_for::<ReservationId>(),
+        "sessions" => generator.subschema_for::<SessionId>(),
         "subscription" => generator.subschema_for::<SubscriptionId>(),
         _other => return text,
     }
@@ -109,6 +111,7 @@ fn also(route: &Route, gives: &mut SchemaGenerator) -> Vec<Also> {
         // Who does not ask for JSON gets pages.
         "sandbox::pay" => vec![
             page(200, "What it gives"),
+            page(303, "It is paid, and the customer goes on"),
             page(402, "The payment failed, as asked"),
             page(409, "The order cannot be paid"),
         ],
@@ -184,11 +187,29 @@ fn parameters(route: &Route, shapes: &Shapes, schemas: &Map<String, Value>) -> V
             &json!({ "type": "string", "pattern": "^[!-~]{1,255}$" }),
         ));
     }
+    if is_tagged(route) {
+        let says = "The tags that are known: an answer that has one of them is a bare 304";
+        parameters.push(header(
+            "If-None-Match",
+            says,
+            &json!({ "type": "string", "example": "\"tag\"" }),
+        ));
+    }
+    if takes_if_match(route) {
+        let says = "The tag of the state that is to be changed: another state is left alone";
+        parameters.push(header("If-Match", says, &json!({ "type": "string", "example": "*" })));
+    }
     parameters
 }
 
+/// Whether the answers of a route carry tags. What is true for a moment only has none.
+fn is_tagged(route: &Route) -> bool {
+    route.verb == "GET" && !route.operation.starts_with("health::")
+}
+
 fn header(name: &str, says: &str, schema: &Value) -> Value {
-    let example = example::of(schema, &Map::new());
+    let example = schema.get("example").cloned();
+    let example = example.unwrap_or_else(|| example::of(schema, &Map::new()));
     let example = if example == "text" { json!("an-id-of-your-own-1") } else { example };
     json!({
         "name": name, "in": "header", "description": says, "schema": schema, "example": example,
@@ -213,6 +234,13 @@ fn responses(
         } });
     }
     responses.insert(route.gives.status.to_string(), usual);
+    if is_tagged(route) {
+        let unchanged = json!({
+            "description": "The answer is the one whose tag `If-None-Match` names",
+            "headers": headers::of_success(route),
+        });
+        responses.insert("304".to_owned(), unchanged);
+    }
     for also in &shapes.also {
         let status = also.status.to_string();
         let mut response = match responses.get(&status) {

@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
+    conditional,
     error::ApiError,
     fields::{self, NoFields},
     reading::shown,
@@ -303,7 +304,9 @@ fn read_only(field: &'static str) -> ApiError {
 pub async fn edit(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: EditBody = call.json()?;
     let plan = fixed(&app, call.capture(0)).await?;
-    let command = body.command(app.face.currency, &plan)?;
+    let mut command = body.command(app.face.currency, &plan)?;
+    let insisted = insisted(&app, &call, plan.plan_id).await?;
+    command.revision = insisted.or(command.revision);
     match app.submit(call.request(command)?).await {
         Ok(receipt) => {
             let (terms, revision) = revised(&receipt)?;
@@ -325,8 +328,26 @@ pub async fn edit(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
             let plan = PlanShape::of_row(&row, app.face.currency);
             Ok(Answer::ok(&PlanDone { success: true, plan }).at(position))
         }
+        Err(SubmitError::Rejected(Rejection::PlanVersionConflict { .. })) if insisted.is_some() => {
+            Err(conditional::moved_on())
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The revision that the plan must have: that of the state which the caller insists on by
+/// `If-Match`. Where that is not the state any more, it is one that no plan has, so that a repeated
+/// request is still answered by its key.
+async fn insisted(app: &App, call: &Call, plan: PlanId) -> Result<Option<u32>, ApiError> {
+    const NEVER: u32 = 0;
+    if !call.headers.contains_key("if-match") {
+        return Ok(None);
+    }
+    app.settled(Reach::Ledger).await;
+    let row = named(app, &plan.to_string()).await?.ok_or_else(ApiError::not_found)?;
+    let tag = Answer::ok(&PlanShape::of_row(&row, app.face.currency)).tag();
+    let met = conditional::matches(&call.headers, &tag);
+    Ok(met.map(|met| if met { row.revision } else { NEVER }))
 }
 
 async fn fixed(app: &App, reference: &str) -> Result<Fixed, ApiError> {

@@ -23,6 +23,7 @@ const TAKEN: &[(&str, &[&str])] = &[
     ("/api/refunds", &["amount", "currency"]),
     ("/api/coupons", &["amounts", "duration", "expires_at", "max_per_account", "max_redemptions", "plans", "valid_from"]),
     ("/api/accounts/{id}/usage", &["settles"]),
+    ("/api/v1/usage", &["settles"]),
     ("/api/accounts/{id}/credit", &["currency"]),
     ("/api/accounts/{id}/invoices/{invoice}/credit-note", &["amount", "currency"]),
     ("/api/accounts/{id}/orders/{order}/cancel", &["reason"]),
