@@ -13,7 +13,6 @@ use daybook_projections::{
     accounts::AccountRow, invoices::InvoiceRow, orders::OrderRow, payments::PaymentRow,
     refunds::RefundRow, subscriptions::SubscriptionRow,
 };
-use serde_json::Value;
 use warp::http::Method;
 
 use super::{
@@ -48,7 +47,7 @@ use super::{
         usage::{Quota, Released, ReportBody, Reported, Reservation, ReserveBody, Used},
     },
 };
-use crate::app::App;
+use crate::{app::App, scheduler::Reapplication};
 use panel::{
     features::Switch,
     shapes::{Done, OrderShape, PlanShape},
@@ -306,7 +305,7 @@ routes! {
         GET "/readyz" PUBLIC, health::readyz,
             "Whether it can do its work, and how safe the log is" => 200 Json<health::Readiness>;
         GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
-            "How far a reapplication has come" => 200 Json<Value>;
+            "How far a reapplication has come" => 200 Json<Reapplication>;
         GET "/api/ledger/clock" READERS, ledger::clock::get,
             "What time it is for the ledger" => 200 Json<ledger::clock::Time>;
         POST "/api/ledger/clock" SUPER, ledger::clock::advance(ledger::clock::ClockBody),

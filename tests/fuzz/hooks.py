@@ -55,6 +55,9 @@ def map_body(context, body):
     for field, kind in [("planId", "plans"), ("limit", "limits"), ("couponCode", "coupons")]:
         if isinstance(body.get(field), str):
             body[field] = IDS.get(kind, body[field])
+    # Switched off, the panel's routes would tell nothing more.
+    if context.operation.path == "/api/admin/features/billing" and body.get("enabled") is False:
+        body["enabled"] = True
     # A clock that goes far makes years of renewals, and nothing new.
     if context.operation.path == "/api/ledger/clock":
         if isinstance(body.get("days"), int) and body["days"] > 3:

@@ -23,6 +23,9 @@ fn of_route(route: &Route) -> (String, String) {
     let takes = route.takes.map(|takes| (takes.content, takes.required));
     let mut statuses: BTreeSet<u16> = codes(route).into_keys().collect();
     statuses.insert(route.gives.status);
+    if route.verb == "GET" {
+        statuses.insert(304);
+    }
     // The sandbox's page answers people, and says what is wrong as a page.
     let content = route.gives.content;
     let text = format!(

@@ -102,10 +102,10 @@ async fn a_key_that_was_counted_out_is_not_even_looked_up() {
         test.get(LIST, &test.super_key).await.ok();
     }
     test.get(LIST, &test.super_key).await.refused(429, "rate_limited");
-    // Without its table nobody can look a key up.
+    // Without the log nobody can look a key up.
     let mut owner = PgConnection::connect(&test.db.superuser_url).await.unwrap();
-    let hide = "alter table daybook_views.keys rename to hidden";
-    sqlx::query(hide).execute(&mut owner).await.unwrap();
+    let hide = format!("alter table {}.events rename to hidden", daybook_events::store::SCHEMA);
+    crate::harness::run(&mut owner, &hide).await.unwrap();
     test.get(LIST, &test.super_key).await.refused(429, "rate_limited");
     hand.forward(10);
     test.get(LIST, &test.super_key).await.refused(503, "unavailable");

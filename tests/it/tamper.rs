@@ -1,7 +1,11 @@
 //! Somebody with every right changes what is stored: `daybook verify` says so, says where, and is
 //! content again when it is put back.
 
-use daybook_events::{commands::ReportUsage, testing};
+use daybook_events::{
+    commands::{ReportUsage, SwitchFeature},
+    event::Feature,
+    testing,
+};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -26,6 +30,8 @@ impl Scene {
             test.spares(&customer).await;
         }
         test.submit(testing::offer("SPRING-20", "20")).await.unwrap();
+        let switched = SwitchFeature { feature: Feature::Billing, enabled: false };
+        test.submit(switched).await.unwrap();
         test.settle().await;
         let mut superuser = test.db.superuser().await;
         // As a person would who means it; `verify` must not rest on the triggers.

@@ -46,8 +46,10 @@ pub fn codes(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let json = json.flat_map(|_| JsonError::CODES).map(|code| (400, *code));
     let rules = Rejection::CODES.iter().filter(|(code, kind)| rule_applies(code, *kind, route));
     let rules = rules.map(|(code, kind)| (status_of(*kind), *code));
+    // v1's page prints another status than the rules have.
+    let printed = (route.operation == "v1::usage::reserve").then_some((403, "plan_limit_exceeded"));
     let mut codes = BTreeMap::<u16, BTreeSet<&'static str>>::new();
-    for (status, code) in edge.chain(json).chain(rules) {
+    for (status, code) in edge.chain(json).chain(rules).chain(printed) {
         codes.entry(status).or_default().insert(code);
     }
     codes
@@ -81,7 +83,8 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         | "amount_too_precise"
         | "amount_too_large" => route.takes.is_some() && writes,
         // What comes by a cookie must have been meant.
-        "csrf_token_invalid" | "cross_site_refused" => writes && route.access.takes_sessions(),
+        "csrf_token_invalid" => writes && route.access.takes_sessions(),
+        "cross_site_refused" => !public && route.access.takes_sessions(),
         "event_type_unknown" => asks(route, "type"),
         "as_of_ahead" => asks(route, "as_of"),
         "precondition_failed" => takes_if_match(route),

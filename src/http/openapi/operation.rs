@@ -187,7 +187,7 @@ fn parameters(route: &Route, shapes: &Shapes, schemas: &Map<String, Value>) -> V
             &json!({ "type": "string", "pattern": "^[!-~]{1,255}$" }),
         ));
     }
-    if is_tagged(route) {
+    if route.verb == "GET" {
         let says = "The tags that are known: an answer that has one of them is a bare 304";
         parameters.push(header(
             "If-None-Match",
@@ -200,11 +200,6 @@ fn parameters(route: &Route, shapes: &Shapes, schemas: &Map<String, Value>) -> V
         parameters.push(header("If-Match", says, &json!({ "type": "string", "example": "*" })));
     }
     parameters
-}
-
-/// Whether the answers of a route carry tags. What is true for a moment only has none.
-fn is_tagged(route: &Route) -> bool {
-    route.verb == "GET" && !route.operation.starts_with("health::")
 }
 
 fn header(name: &str, says: &str, schema: &Value) -> Value {
@@ -234,7 +229,7 @@ fn responses(
         } });
     }
     responses.insert(route.gives.status.to_string(), usual);
-    if is_tagged(route) {
+    if route.verb == "GET" {
         let unchanged = json!({
             "description": "The answer is the one whose tag `If-None-Match` names",
             "headers": headers::of_success(route),

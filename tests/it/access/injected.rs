@@ -30,6 +30,16 @@ const TAKEN: &[(&str, &[&str])] = &[
     // What it gives is what it takes: the whole policy.
     ("/api/ledger/policy", &["downgrade", "dunning", "invoice_lines_per_day", "order_expires_after_days", "plan_changes", "proration", "refunds", "upgrade"]),
     ("/api/ledger/tax-rules", &["elsewhere"]),
+    // The panel's plans: everything but who they are, and that only unchanged, so that what was read
+    // can be put back (`panel/catalogue.rs` tries each changed and unchanged).
+    ("/api/admin/plans", &["backups", "cpu", "currency", "databases", "description", "disk", "features", "hiddenFromBilling", "memory", "portCount", "serverLimit", "slug", "trialDays", "tunnelPortCount"]),
+    ("/api/admin/plans/{id}", &["backups", "cpu", "currency", "databases", "description", "disk", "features", "hiddenFromBilling", "id", "limits", "memory", "name", "planId", "portCount", "prices", "reapplication", "retired", "revision", "serverLimit", "slug", "trialDays", "tunnelPortCount", "type"]),
+    ("/api/orders", &["billingCycle", "couponCode", "description", "notes"]),
+    ("/api/admin/orders", &["billingCycle", "notes"]),
+    ("/api/admin/orders/{id}/confirm-payment", &["notes"]),
+    ("/api/admin/orders/{id}/reject-payment", &["reason"]),
+    ("/api/admin/users/{id}/apply-plan", &["billingCycle", "expiresAt", "notes"]),
+    ("/api/billing/subscribe", &["billingCycle", "couponCode"]),
     // The account is looked up within the caller's reach.
     ("/api/keys", &["account_id", "expires_at", "label"]),
     ("/api/sessions", &["account_id"]),

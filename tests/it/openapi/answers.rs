@@ -30,13 +30,15 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answered) -> Result<(), S
     };
     // Every address takes it, so no operation says so.
     if method == "OPTIONS" {
-        return refused(&[204, 404], "answer to OPTIONS");
+        return refused(&[204, 404, 429], "answer to OPTIONS");
     }
-    let Some(template) = template(path) else { return refused(&[404], "address of the document") };
+    let Some(template) = template(path) else {
+        return refused(&[404, 429], "address of the document");
+    };
     let verb = if method == "HEAD" { "get" } else { &method.to_ascii_lowercase() };
     let operation = &openapi::document()["paths"][template][verb];
     if operation.is_null() {
-        return refused(&[405], "method of the document");
+        return refused(&[405, 429], "method of the document");
     }
     let status = answer.status.to_string();
     let mut pointer = format!("/paths/{}/{verb}/responses/{status}", escaped(template));
