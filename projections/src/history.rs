@@ -88,6 +88,20 @@ impl<'r> History<'r> {
         Ok(events)
     }
 
+    /// Everything that happened in a stream that is no account's, oldest first: what the book and
+    /// the plans say is everybody's. Nothing of other streams.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or an event that cannot be read.
+    pub async fn of_everybody(&self, stream: StreamId) -> Result<Vec<Recorded>, EngineError> {
+        match stream {
+            StreamId::Book | StreamId::Plan(_) => {
+                Ok(store::streams(&self.reads.pool, &[stream.to_string()]).await?)
+            }
+            StreamId::Account(_) | StreamId::Coupon(_) | StreamId::Access => Ok(Vec::new()),
+        }
+    }
+
     /// A page of events, oldest first.
     ///
     /// # Errors

@@ -148,7 +148,7 @@ pub struct Between {
 #[derive(Debug, Clone)]
 pub struct Search<'a> {
     /// When a row is found: a condition from our own code, over `$2`, the text itself, and `$3`, a
-    /// pattern of texts that hold it, whatever their case.
+    /// pattern of texts that hold it, whatever their case. `{views}` is where the rows lie.
     pub condition: &'static str,
     /// The order of what is found, from our own code.
     pub order: &'static str,
@@ -287,7 +287,8 @@ impl Rows<'_> {
         &self,
         search: &Search<'_>,
     ) -> Result<(Vec<P::Row>, i64), EngineError> {
-        let found = format!("($2::text is null or {})", search.condition);
+        let condition = search.condition.replace("{views}", "daybook_views");
+        let found = format!("($2::text is null or {condition})");
         let page = format!("{found} order by {} limit $4 offset $5", search.order);
         let exact = search.text.map(str::to_owned);
         let like = search.text.map(contains);

@@ -83,8 +83,8 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         | "amount_too_precise"
         | "amount_too_large" => route.takes.is_some() && writes,
         // What comes by a cookie must have been meant.
-        "csrf_token_invalid" => writes && route.access.takes_sessions(),
-        "cross_site_refused" => !public && route.access.takes_sessions(),
+        "csrf_token_invalid" => writes,
+        "cross_site_refused" => !public,
         "event_type_unknown" => asks(route, "type"),
         "as_of_ahead" => asks(route, "as_of"),
         "precondition_failed" => takes_if_match(route),

@@ -29,14 +29,17 @@ const PER_PAGE: i64 = 50;
 const PAGE_MAX: i64 = 1_000_000;
 /// The longest text that is searched for, in characters.
 const SEARCH_MAX: usize = 100;
+/// The longest id of a user, in characters.
+const USER_MAX: usize = 200;
 
-/// What an order is found by: its number, its plan's name, its transfer, or its customer.
+/// What an order is found by: its number, its plan's name, its transfer, or its customer. Where the
+/// rows lie, the search says.
 const FOUND_BY: &str = "(
     row->>'number' = $2
     or lower(row->'plan'->>'name') like $3
     or lower(row->>'transaction') like $3
     or account_id in (
-        select account_id from daybook_views.accounts
+        select account_id from {views}.accounts
         where lower(external_id) like $3
            or lower(row->'billing'->>'name') like $3
            or lower(row->'billing'->>'email') like $3))";
@@ -67,7 +70,12 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     }
     let reach = call.reach()?;
     let position = shown(&app, &call, reach).await?;
-    let reach = match call.query.get("userId") {
+    let user = call.query.get("userId");
+    if user.is_some_and(|user| user.chars().count() > USER_MAX) {
+        let text = format!("`userId` has at most {USER_MAX} characters");
+        return Err(ApiError::new("invalid_request", text));
+    }
+    let reach = match user {
         // A user that the caller does not reach has no orders, as one that is not there.
         Some(user) => match showing::account_of(&call, user) {
             Ok(account) => Reach::Account(account),

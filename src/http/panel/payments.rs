@@ -32,6 +32,8 @@ pub struct Methods {
 /// # Errors
 /// The failure of the machinery.
 pub async fn methods(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    // They are the same for every account; one that is named must be one all the same.
+    call.account_if_any()?;
     let position = shown(&app, &call, Reach::Ledger).await?;
     let methods = app.ledger.look(None, |world| world.book.payment_methods()).await?;
     let methods = methods.iter().map(MethodShape::of).collect();

@@ -8,7 +8,6 @@ use daybook_events::{
     commands::OpenAccount,
     event::{BookEvent, OrderPurpose, PaymentMethod},
     ids::{AccountId, OrderId, SubscriptionId},
-    store,
 };
 use daybook_projections::{
     accounts::{AccountRow, Accounts},
@@ -127,7 +126,7 @@ impl AsOf {
         account_id: AccountId,
         position: i64,
     ) -> Result<Self, ApiError> {
-        let mut events = store::stream(app.pool(), StreamId::Account(account_id)).await?;
+        let mut events = app.history(Reach::Account(account_id)).of_account(account_id).await?;
         events.retain(|event| event.position <= position);
         Ok(Self { account_id, events })
     }
@@ -188,7 +187,7 @@ pub(super) async fn methods_as_of(
     app: &App,
     position: i64,
 ) -> Result<Vec<PaymentMethod>, ApiError> {
-    let events = store::stream(app.pool(), StreamId::Book).await?;
+    let events = app.history(Reach::Ledger).of_everybody(StreamId::Book).await?;
     let until = events.iter().filter(|event| event.position <= position);
     let adopted = until.rev().find_map(|recorded| match &recorded.event {
         Event::Book(BookEvent::PaymentMethodsAdopted(adopted)) => Some(adopted.methods.clone()),

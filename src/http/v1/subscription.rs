@@ -7,7 +7,7 @@ use daybook_events::{
     commands::{CancelSubscription, ResumeSubscription},
     event::{AccountEvent, HeldPlan, PlanEvent, SubscriptionEvent},
     ids::{AccountId, SubscriptionId},
-    store::{self, Receipt},
+    store::Receipt,
 };
 use daybook_projections::{
     plans::Plans,
@@ -103,7 +103,7 @@ async fn flags_of(app: &App, held: &HeldPlan) -> Result<BTreeMap<String, Value>,
     if let Some(plan) = plan.filter(|plan| plan.revision == held.revision) {
         return Ok(plan.terms.features);
     }
-    let events = store::stream(app.pool(), StreamId::Plan(held.plan_id)).await?;
+    let events = app.history(Reach::Ledger).of_everybody(StreamId::Plan(held.plan_id)).await?;
     let flags = events.iter().rev().find_map(|recorded| match &recorded.event {
         Event::Plan(PlanEvent::PlanPublished(it)) if held.revision == 1 => Some(&it.terms.features),
         Event::Plan(PlanEvent::PlanRevised(it)) if it.revision == held.revision => {
