@@ -83,6 +83,7 @@ pub use self::{
     give_up_order::GiveUpOrder,
     grant_credit::GrantCredit,
     issue_key::IssueKey,
+    manual_payment::MANUAL,
     mark_payment_sent::MarkPaymentSent,
     offer_coupon::OfferCoupon,
     open_account::OpenAccount,

@@ -356,6 +356,10 @@ routes! {
             "Take a coupon off offer" => 200 Json<ledger::coupons::CouponWithdrawn>;
         POST "/api/refunds" MANAGERS, ledger::refunds::request(ledger::refunds::RefundBody),
             "Ask for a refund by the policy" => 201 Json<ledger::refunds::RefundsMade>;
+        GET "/api/refunds" READERS, ledger::refunds::list[PAGE, READ],
+            "Refunds, page by page" => 200 Json<Listed<RefundRow>>;
+        POST "/api/refunds/{id}/outcome" SUPER, ledger::refunds::settled_by_hand(ledger::refunds::OutcomeBody),
+            "Record what became of a refund that goes back by hand" => 200 Json<RefundRow>;
         GET "/api/refunds/{id}" MONEY, ledger::refunds::get[READ],
             "One refund" => 200 Json<RefundRow>;
         GET "/api/ledger/policy" READERS, ledger::rules::policy,

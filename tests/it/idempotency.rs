@@ -17,7 +17,7 @@ use crate::{
         Names, Scene,
         State::{
             self, Adjustable, Cancelling, Fresh, Ordered, Owing, PanelAwaiting, PanelOrdered,
-            Parked, PlanOnOffer, Subscribed,
+            Parked, PlanOnOffer, RefundedByHand, Subscribed,
         },
         fill,
     },
@@ -28,7 +28,8 @@ use crate::{
 pub(crate) type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-pub(crate) const WRITES: [Row; 49] = [
+pub(crate) const WRITES: [Row; 50] = [
+    (RefundedByHand, "ledger", "POST", "/api/refunds/{id}/outcome", r#"{"outcome":"processed","reference":"t"}"#, r#"{"outcome":"failed","reference":"t"}"#),
     (Ordered, "ledger", "POST", "/api/admin/plans", r#"{"name":"{order}","type":"paid","price":5}"#, r#"{"name":"{order}","type":"paid","price":6}"#),
     (PlanOnOffer, "ledger", "PUT", "/api/admin/plans/{id}", r#"{"price":7.5,"revision":1}"#, r#"{"price":8}"#),
     (PlanOnOffer, "ledger", "DELETE", "/api/admin/plans/{id}", "{}", " {}"),
@@ -101,6 +102,7 @@ pub(crate) fn address(path: &str, names: &Names) -> String {
         () if path.starts_with("/api/orders/") => "{ord}",
         () if path.starts_with("/api/admin/orders/") => "{ord}",
         () if path.starts_with("/api/accounts/") => "{account}",
+        () if path.starts_with("/api/refunds/") => "{refund}",
         () if path.starts_with("/api/keys/") => "{key}",
         () if path.starts_with("/api/sessions/") => "{session}",
         () if path.contains("/reservations/{id}") => "{reservation}",

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The name that events carry where the processor is somebody who looks.
-pub(super) const MANUAL: &str = "manual";
+pub const MANUAL: &str = "manual";
 
 /// What the customer writes on the transfer: order numbers are unique in a ledger, so this is too.
 pub(super) fn reference(method: &str, order_number: &str) -> String {

@@ -4,19 +4,30 @@ use std::sync::Arc;
 
 use daybook_events::{
     Currency, Money, Rejection,
-    commands::{RecordRefund, RefundOutcome, RequestRefund},
+    commands::{MANUAL, RecordRefund, RefundOutcome, RequestRefund},
     event::{AccountEvent, InvoiceEvent, PaymentEvent, RefundRequested, Role},
     ids::{AccountId, CreditNoteId, InvoiceId, PaymentId, RefundId},
     refund_policy::Verdict,
     store::SubmitError,
+    world::World,
 };
-use daybook_projections::refunds::{RefundStatus, Refunds};
+use daybook_projections::{
+    as_of,
+    query::Reach,
+    refunds::{RefundStatus, Refunds},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
 
 use crate::app::App;
-use crate::http::{answer::Answer, call::Call, error::ApiError, fields, outcome, reading::shown};
+use crate::http::{
+    answer::Answer,
+    call::Call,
+    error::ApiError,
+    fields, outcome,
+    reading::{rows, shown},
+};
 
 /// What `POST /api/refunds` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -89,7 +100,9 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::new("forbidden", "only a super admin sets the refund policy aside"));
     }
     let account_id = call.account()?;
-    app.processor.ready()?;
+    if asks_processor(&app, account_id).await? {
+        app.processor.ready()?;
+    }
     let amount = amount(&app, account_id, &body).await?;
     let (reason, override_policy) = (body.reason, body.override_policy);
     let command = RequestRefund { account_id, amount, reason: reason.clone(), override_policy };
@@ -128,7 +141,18 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::json(StatusCode::CREATED, &body).at(position))
 }
 
-/// Asks the processor for one refund and records its answer; a retry resumes here.
+/// Whether a refund to an account may have to ask the processor: some of its money came that way.
+async fn asks_processor(app: &App, account: AccountId) -> Result<bool, ApiError> {
+    let by_processor = move |world: &World| {
+        let account = world.account(account)?;
+        Some(account.payments.iter().any(|payment| payment.captured.processor != MANUAL))
+    };
+    let known = app.ledger.look(Some(account), by_processor).await?;
+    Ok(known.unwrap_or(true))
+}
+
+/// Asks the processor for one refund and records its answer; a retry resumes here. What came by
+/// hand goes back by hand: somebody records that by [`settled_by_hand`].
 async fn settle(
     app: &Arc<App>,
     call: &Call,
@@ -137,6 +161,9 @@ async fn settle(
     requested: &RefundRequested,
 ) -> Result<(RefundMade, i64), ApiError> {
     let refund_id = requested.refund_id;
+    if requested.processor == MANUAL {
+        return Ok((made(requested, RefundStatus::Requested), 0));
+    }
     let outcome = app.processor.refund(refund_id)?;
     let status = match &outcome {
         RefundOutcome::Processed(_) => RefundStatus::Processed,
@@ -150,15 +177,75 @@ async fn settle(
         Err(SubmitError::Rejected(Rejection::RefundAlreadySettled { .. })) => 0,
         Err(error) => return Err(error.into()),
     };
-    let shape = RefundMade {
-        refund_id,
+    Ok((made(requested, status), position))
+}
+
+fn made(requested: &RefundRequested, status: RefundStatus) -> RefundMade {
+    RefundMade {
+        refund_id: requested.refund_id,
         payment_id: requested.payment_id,
         amount: requested.amount,
         status,
         eligibility: requested.verdict,
         reason: requested.reason.clone(),
+    }
+}
+
+/// What became of a refund that somebody was to send by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ByHand {
+    /// The money was sent.
+    Processed,
+    /// It could not be sent; it stays payable to the customer.
+    Failed,
+}
+
+/// What `POST /api/refunds/{id}/outcome` takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeBody {
+    /// What became of it.
+    outcome: ByHand,
+    /// How the transfer is found, or why there was none.
+    #[schemars(length(min = 1, max = 200))]
+    reference: String,
+}
+
+/// `POST /api/refunds/{id}/outcome`: records what became of a refund that goes back by hand.
+///
+/// # Errors
+/// No such refund within the key's reach, one that a processor sends, or the rejection.
+pub async fn settled_by_hand(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let OutcomeBody { outcome, reference } = call.json()?;
+    let length = reference.trim().chars().count();
+    if !(1..=200).contains(&length) || reference.chars().any(char::is_control) {
+        let text = "`reference` has 1 to 200 characters, none of control";
+        return Err(ApiError::new("invalid_request", text));
+    }
+    let refund_id: RefundId = call.captured_id(0)?;
+    let reach = call.reach()?;
+    shown(&app, &call, reach).await?;
+    let row = app.rows(reach).get::<Refunds>(&refund_id.to_string()).await?;
+    let row = row.ok_or_else(ApiError::not_found)?;
+    if row.processor != MANUAL {
+        let text =
+            format!("{} sends this refund, and says itself what became of it", row.processor);
+        return Err(ApiError::new("refund_not_by_hand", text));
+    }
+    let outcome = match outcome {
+        ByHand::Processed => RefundOutcome::Processed(reference.trim().to_owned()),
+        ByHand::Failed => RefundOutcome::Failed(reference.trim().to_owned()),
     };
-    Ok((shape, position))
+    let account_id = row.account_id;
+    let receipt =
+        app.submit(call.request(RecordRefund { account_id, refund_id, outcome })?).await?;
+    let position = receipt.position();
+    let mut events = app.history(Reach::Account(account_id)).of_account(account_id).await?;
+    events.retain(|event| event.position <= position);
+    let row = as_of::row::<Refunds>(&refund_id.to_string(), &events);
+    let row = row.map_err(|error| ApiError::internal(&error))?;
+    Ok(Answer::ok(&row.ok_or_else(ApiError::not_found)?).at(position))
 }
 
 async fn amount(
@@ -174,6 +261,14 @@ async fn amount(
         // A currency alone still says what the caller believes the account to be billed in.
         None => Err(Rejection::WrongCurrency { given, expected: own }.into()),
     }
+}
+
+/// `GET /api/refunds`
+///
+/// # Errors
+/// A page out of range.
+pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    rows::<Refunds>(&app, &call, call.reach()?).await
 }
 
 /// `GET /api/refunds/{id}`

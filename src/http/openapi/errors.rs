@@ -94,6 +94,7 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         }
         "signature_invalid" => route.operation.ends_with("::confirm"),
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
+        "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
         "payment_failed" => route.operation == "sandbox::pay",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
         "version_conflict" | "overloaded" | "outcome_unknown" | "processor_unavailable" => writes,

@@ -5,6 +5,7 @@ mod plan;
 
 use daybook_events::{
     Currency, Money, Timestamp,
+    commands::MANUAL,
     event::{EndReason, HeldPlan, OrderPurpose, PaymentMethod, PaymentMethodKind, Quote},
     percent::Percent,
     period::{Anchor, Span},
@@ -302,9 +303,6 @@ pub fn payment_method(order: &OrderRow) -> Option<String> {
     let method = reference.and_then(|it| it.strip_suffix(&format!("-{}", order.number)));
     Some(method.unwrap_or(processor).to_owned())
 }
-
-/// The processor of payments by hand.
-pub const MANUAL: &str = "manual";
 
 /// A way of paying, as customers choose from.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -35,6 +35,8 @@ pub(crate) enum State {
     PanelOrdered,
     /// With such an order that waits for a payment by hand.
     PanelAwaiting,
+    /// With a plan that was paid by hand, and a refund of it that nobody has sent yet.
+    RefundedByHand,
     /// With a plan on offer that nobody else knows.
     PlanOnOffer,
 }
@@ -137,6 +139,7 @@ impl Scene {
                 let path = format!("/api/orders/{}/checkout", names["ord"]);
                 test.post(&path, &customer.key, &json!({})).await.ok();
             }
+            State::RefundedByHand => self.refunded_by_hand(&customer, &mut names).await,
             State::PlanOnOffer => self.panel_plan(&mut names).await,
             State::Parked => self.park(&customer, &mut names).await,
             State::Refunded => {
@@ -189,6 +192,15 @@ impl Scene {
         let coupon = json!({ "code": names["order"], "percent": "5" });
         let coupon = ask("/api/coupons".to_owned(), coupon).await;
         names.insert("code", text(&coupon["code"]));
+    }
+
+    async fn refunded_by_hand(&self, customer: &Customer, names: &mut Names) {
+        let path = format!("/api/admin/users/{}/apply-plan", customer.account_id);
+        let body = json!({ "planId": "pro" });
+        self.test.post(&path, &self.test.super_key, &body).await.ok();
+        let body = json!({ "reason": "customer_request" });
+        let refunded = self.test.post("/api/refunds", &customer.key, &body).await.ok();
+        names.insert("refund", text(&refunded["refunds"][0]["refund_id"]));
     }
 
     async fn panel_order(&self, customer: &Customer, names: &mut Names) {

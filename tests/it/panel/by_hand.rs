@@ -1,9 +1,14 @@
-//! Payments by hand: awaited, said to be on their way, confirmed or rejected by an admin.
+//! Payments by hand: awaited, said to be on their way, confirmed or rejected by an admin, and given
+//! back by hand too.
 
+use daybook::{config::Kind, http::server::Limits};
 use serde_json::{Value, json};
 
 use super::{admin, admin_get, order, order_now, user};
-use crate::harness::{Customer, TestApp};
+use crate::{
+    bad_input::scene::{Scene, State},
+    harness::{Customer, TestApp},
+};
 
 async fn ask(test: &TestApp, customer: &Customer, order: &Value, what: &str, body: Value) -> Value {
     let path = format!("/api/orders/{}/{what}", order["id"]);
@@ -181,4 +186,46 @@ async fn a_checkout_is_answered_alike_even_when_its_method_is_gone() {
     let again = test.post_keyed(&path, &customer.key, "k", &body).await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
     assert_eq!(first.ok()["payment"]["reference"], "manual-1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_by_hand_goes_back_by_hand() {
+    let scene = Scene::start().await;
+    let test = &scene.test;
+    let (customer, names) = scene.enter(State::RefundedByHand).await;
+    let refund = format!("/api/refunds/{}", names["refund"]);
+    let outcome = format!("{refund}/outcome");
+    // No processor was asked, so none has answered.
+    test.settle().await;
+    assert_eq!(test.get(&refund, &customer.key).await.ok()["status"], "requested");
+
+    let key = &test.super_key;
+    let said = |outcome: &str| json!({ "outcome": outcome, "reference": "SEPA 17" });
+    test.refuses(&outcome, key, &json!({ "outcome": "lost", "reference": "r" }), "400 json_shape")
+        .await;
+    let empty = json!({ "outcome": "failed", "reference": " " });
+    test.refuses(&outcome, key, &empty, "400 invalid_request").await;
+    let failed = test.post(&outcome, key, &said("failed")).await.ok();
+    assert_eq!((&failed["status"], &failed["failure"]), (&json!("failed"), &json!("SEPA 17")));
+    let sent = test.post(&outcome, key, &said("processed")).await.ok();
+    assert_eq!(sent["status"], "processed");
+    assert_eq!(sent["processor_refund_id"], "SEPA 17");
+    test.refuses(&outcome, key, &said("processed"), "409 refund_already_settled").await;
+    let listed = test.get("/api/refunds", key).await.ok();
+    assert!(listed["data"].as_array().unwrap().contains(&sent), "{listed}");
+
+    let (_, by_processor) = scene.enter(State::Refunded).await;
+    let outcome = format!("/api/refunds/{}/outcome", by_processor["refund"]);
+    test.refuses(&outcome, key, &said("processed"), "409 refund_not_by_hand").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_without_a_processor_gives_back_what_was_paid_by_hand() {
+    let test = TestApp::start_as(Kind::Live, Limits::default()).await;
+    let customer = test.customer().await;
+    let apply = format!("/api/admin/users/{}/apply-plan", customer.account_id);
+    test.post(&apply, &test.super_key, &json!({ "planId": "pro" })).await.ok();
+    let body = json!({ "reason": "customer_request" });
+    let refunded = test.post("/api/refunds", &customer.key, &body).await.ok();
+    assert_eq!(refunded["refunds"][0]["status"], "requested");
 }
