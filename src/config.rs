@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use daybook_events::{Currency, event::BookKind};
+use ipnet::IpNet;
 
-use crate::local_postgres;
+use crate::{http::forwarded, local_postgres};
 
 /// Where the ledger is; understood by every command. Printing it for debugging shows no URL: they
 /// have passwords in them.
@@ -137,12 +138,17 @@ pub struct Serving {
     pub connections: usize,
 
     /// Requests a minute from each API key or session; 0 is no limit
-    #[arg(long, env = "DAYBOOK_RATE_LIMIT", default_value_t = 600, value_name = "N")]
+    #[arg(long, env = "DAYBOOK_RATE_LIMIT", default_value_t = 6000, value_name = "N")]
     pub rate_limit: u32,
 
     /// Requests a minute from each address without a key that works; 0 is no limit
     #[arg(long, env = "DAYBOOK_RATE_LIMIT_ANONYMOUS", default_value_t = 120, value_name = "N")]
     pub rate_limit_anonymous: u32,
+
+    /// Reverse proxies whose `X-Forwarded-For` is believed: addresses and networks, by commas
+    #[arg(long, env = "DAYBOOK_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',',
+          value_parser = forwarded::network)]
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 #[cfg(test)]

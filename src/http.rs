@@ -14,6 +14,7 @@ pub mod conditional;
 pub mod contract;
 pub mod error;
 mod fields;
+pub mod forwarded;
 pub mod health;
 pub mod json;
 pub mod ledger;
@@ -79,7 +80,8 @@ pub fn filter_within(
         .then(move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
             let edge = edge.clone();
             let mut call = Call::new(method, path.as_str(), headers);
-            call.peer = peer.map(|Peer(address)| address.ip());
+            let client = |Peer(address): Peer| edge.rates.client(address.ip(), &call.headers);
+            call.peer = peer.map(client);
             async move { answer(edge, call, &query, body).await }
         })
         // Nothing above rejects; should it ever, it is a refusal like every other.

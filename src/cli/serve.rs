@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     http::{
         self,
+        forwarded::Proxies,
         limits::{Allowances, Rates, Ticks},
         server::{self, Limits},
     },
@@ -113,7 +114,8 @@ pub(super) async fn serve(
     };
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
-    let rates = Arc::new(Rates::new(allowances, Ticks::real()));
+    let proxies = Proxies::new(serving.trusted_proxies.clone());
+    let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
     if let Some(scheduler) = scheduler {

@@ -27,10 +27,12 @@ use governor::{
     NotUntil, Quota, RateLimiter, clock::Clock, middleware::StateInformationMiddleware,
     state::keyed::HashMapStateStore,
 };
+use warp::http::HeaderMap;
 
 use super::{
     answer::Answer,
     error::ApiError,
+    forwarded::Proxies,
     routes::{Access, Route},
 };
 
@@ -153,6 +155,7 @@ pub struct Rates {
     // Until when the credentials have nothing left that were refused of late.
     barred: Mutex<HashMap<String, Duration>>,
     ticks: Ticks,
+    proxies: Proxies,
     // In seconds of the ticks.
     swept: AtomicU64,
 }
@@ -169,8 +172,21 @@ impl Rates {
             orders: Limit::new(orders, ORDERS_PER, &ticks),
             barred: Mutex::default(),
             ticks,
+            proxies: Proxies::default(),
             swept: AtomicU64::new(0),
         }
+    }
+
+    /// Takes these proxies' word for whom they ask for.
+    #[must_use]
+    pub fn trusting(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// The address that a request counts against, where no credential works.
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.proxies.client(peer, headers)
     }
 
     /// Lets everything in.
@@ -184,7 +200,7 @@ impl Rates {
     /// database. `None` where somebody has to look.
     #[must_use]
     pub fn barred(&self, route: Option<&Route>, credential: Option<&str>) -> Option<Standing> {
-        let asks = route.is_some_and(|route| matches!(route.access, Access::Roles(_)));
+        let asks = route.is_some_and(|route| !matches!(route.access, Access::Public));
         let (credential, limit) = (credential.filter(|_| asks)?, self.credentials.as_ref()?);
         let until = self.barring().get(credential).copied()?;
         let standing = (self.ticks.now() < until).then(|| limit.count(&credential.to_owned()))?;

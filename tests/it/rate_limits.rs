@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use daybook::http::limits::{Allowances, Rates, Ticks};
+use daybook::http::{
+    forwarded::{Proxies, network},
+    limits::{Allowances, Rates, Ticks},
+};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -30,7 +33,9 @@ async fn limited(credential: u32, anonymous: u32) -> (TestApp, Hand) {
     let hand = Hand::default();
     let now = hand.clone();
     let ticks = Ticks::new(1_777_593_600, move || *now.0.lock().unwrap());
-    let rates = Rates::new(Allowances { credential, anonymous }, ticks);
+    // The tests themselves stand in for a proxy that is trusted.
+    let proxies = Proxies::new(vec![network("127.0.0.1").unwrap()]);
+    let rates = Rates::new(Allowances { credential, anonymous }, ticks).trusting(proxies);
     (TestApp::start_limited(rates).await, hand)
 }
 
@@ -163,4 +168,22 @@ async fn nothing_is_limited_and_nothing_told_where_the_limits_are_off() {
         assert_eq!(answer.status, 200);
         assert!(!answer.headers.contains_key("x-ratelimit-limit"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_each_caller_counts_for_itself() {
+    let (test, _) = start().await;
+    let from = async |forwarded: &str| {
+        let headers = [("x-forwarded-for", forwarded)];
+        test.send("GET", "/api/plans", "", &headers, None).await.status
+    };
+    for caller in ["198.51.100.1", "198.51.100.2"] {
+        for _ in 0..3 {
+            assert_eq!(from(caller).await, 200);
+        }
+        assert_eq!(from(caller).await, 429);
+    }
+    // Whatever a caller writes itself, the proxy's word comes last.
+    assert_eq!(from("203.0.113.7, 198.51.100.2").await, 429);
+    assert_eq!(from("203.0.113.7").await, 200);
 }
