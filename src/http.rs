@@ -26,8 +26,10 @@ pub mod panel;
 mod past;
 pub mod processor;
 pub mod reading;
+pub mod route;
 pub mod routes;
 pub mod sandbox;
+pub mod security;
 pub mod server;
 pub mod v1;
 
@@ -46,7 +48,7 @@ use self::{
     conditional::Held,
     error::{ApiError, Dialect},
     limits::{Counted, Rates, Standing},
-    routes::Route,
+    route::Route,
     server::{Limits, Peer},
 };
 use crate::app::App;

@@ -11,7 +11,7 @@ use daybook_events::{
 
 use crate::{
     EngineError,
-    query::{Reach, Reads},
+    reach::{Reach, Reads},
 };
 
 /// The events within a reach.
@@ -48,11 +48,15 @@ enum Asked {
     Nothing,
 }
 
-impl<'r> History<'r> {
-    pub(crate) fn new(reads: &'r Reads, reach: Reach) -> Self {
-        Self { reads, reach }
+impl Reads {
+    /// The events within a reach.
+    #[must_use]
+    pub fn history(&self, reach: Reach) -> History<'_> {
+        History { reads: self, reach }
     }
+}
 
+impl History<'_> {
     /// The first wall: within one account nothing but its own stream is asked for.
     fn asked(&self, stream: Option<StreamId>) -> Asked {
         let own = match self.reach {

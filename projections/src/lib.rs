@@ -9,6 +9,7 @@
 pub mod history;
 pub mod projection;
 pub mod query;
+pub mod reach;
 mod tables;
 pub mod view;
 

@@ -7,20 +7,8 @@ use warp::http::{Response, StatusCode};
 use super::{
     conditional::{self, Held},
     error::{ApiError, Dialect},
+    security::{SECURITY, STRICT_TRANSPORT},
 };
-
-/// What keeps browsers in bounds, on every answer; one that shows a page has a policy of its own.
-pub const SECURITY: [(&str, &str); 6] = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("X-Frame-Options", "DENY"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-];
-
-/// For a year: this server is spoken to by https only.
-const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// What a handler answers with.
 #[derive(Debug, Clone)]

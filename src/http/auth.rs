@@ -14,7 +14,7 @@ use warp::http::Method;
 use super::{
     call::{Call, Caller},
     error::ApiError,
-    routes::{Access, Route},
+    route::{Access, Route},
 };
 use crate::{
     app::{App, Face},

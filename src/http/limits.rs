@@ -33,7 +33,7 @@ use super::{
     answer::Answer,
     error::ApiError,
     forwarded::Proxies,
-    routes::{Access, Route},
+    route::{Access, Route},
 };
 
 /// Orders that an account may place at once; it gets as many again in [`ORDERS_PER`].

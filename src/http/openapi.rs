@@ -21,7 +21,8 @@ use super::{
     answer::Answer,
     call::Call,
     error::{ApiError, Dialect},
-    routes::{ROUTES, Route},
+    route::Route,
+    routes::ROUTES,
 };
 use crate::app::App;
 

@@ -1,10 +1,10 @@
 //! The route table: every address, who may call it, what it takes and gives, and what handles it.
 //! The router, the OpenAPI document and the tests read this one table.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
+use std::collections::BTreeMap;
 
 use daybook_events::{
-    event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin},
+    event::Role::{Admin, Auditor, Finance, Member, Owner, SuperAdmin},
     personal::Party,
     policy::Policy,
     tax::TaxRules,
@@ -13,18 +13,15 @@ use daybook_projections::{
     accounts::AccountRow, invoices::InvoiceRow, orders::OrderRow, payments::PaymentRow,
     refunds::RefundRow, subscriptions::SubscriptionRow,
 };
-use warp::http::Method;
 
 use super::{
-    answer::Answer,
-    call::Call,
     contract::{
-        Asks, Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
+        Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
         params::{
             AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STREAM, TYPE, USER,
         },
     },
-    error::{ApiError, Dialect},
+    error::Dialect,
     fields::NoFields,
     health,
     ledger::{
@@ -35,6 +32,7 @@ use super::{
     },
     openapi, panel, processor,
     reading::Listed,
+    route::{Access, Route},
     sandbox,
     v1::{
         self,
@@ -47,81 +45,11 @@ use super::{
         usage::{Quota, Released, ReportBody, Reported, Reservation, ReserveBody, Used},
     },
 };
-use crate::{app::App, scheduler::Reapplication};
+use crate::scheduler::Reapplication;
 use panel::{
     features::Switch,
     shapes::{Done, OrderShape, PlanShape},
 };
-
-/// What a handler gives, some time.
-pub type Answering = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
-
-/// Who may call a route.
-#[derive(Debug, Clone, Copy)]
-pub enum Access {
-    /// Anybody.
-    Public,
-    /// Keys and sessions of these roles.
-    Roles(&'static [Role]),
-    /// Keys of these roles, and no session: what is signed in for an hour must not make itself a
-    /// credential for longer.
-    Keys(&'static [Role]),
-}
-
-impl Access {
-    /// The roles that may call; none where anybody may.
-    #[must_use]
-    pub fn roles(self) -> &'static [Role] {
-        match self {
-            Self::Public => &[],
-            Self::Roles(roles) | Self::Keys(roles) => roles,
-        }
-    }
-
-    /// Whether a session may call.
-    #[must_use]
-    pub fn takes_sessions(self) -> bool {
-        matches!(self, Self::Public | Self::Roles(_))
-    }
-}
-
-/// One address.
-pub struct Route {
-    /// The method.
-    pub verb: &'static str,
-    /// The path; `{…}` stands for one part.
-    pub path: &'static str,
-    /// Whose words it speaks.
-    pub dialect: Dialect,
-    /// Who may call it.
-    pub access: Access,
-    /// The fields of its query; any other is refused.
-    pub asks: Asks,
-    /// The body that it takes, where it takes one.
-    pub takes: Option<Takes>,
-    /// What it gives when all goes well.
-    pub gives: Gives,
-    /// What handles it.
-    pub handler: fn(Arc<App>, Call) -> Answering,
-    /// What it does, in a line.
-    pub summary: &'static str,
-    /// The handler's name, unique over all routes: the operation's id.
-    pub operation: &'static str,
-}
-
-impl Route {
-    /// The method, typed.
-    #[must_use]
-    pub fn method(&self) -> Method {
-        match self.verb {
-            "POST" => Method::POST,
-            "PUT" => Method::PUT,
-            "PATCH" => Method::PATCH,
-            "DELETE" => Method::DELETE,
-            _get => Method::GET,
-        }
-    }
-}
 
 /// Anybody.
 const PUBLIC: Access = Access::Public;

@@ -33,7 +33,7 @@ use tokio::time::{sleep, timeout};
 use warp::{Buf, Filter, Reply};
 
 use self::wire::Wire;
-use super::answer::SECURITY;
+use super::security::SECURITY;
 
 /// How long a new connection waits for a free place before it is answered 503.
 const PATIENCE: Duration = Duration::from_millis(250);

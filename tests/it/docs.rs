@@ -10,10 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use daybook::http::{
-    error::EDGE_CODES,
-    routes::{Access, ROUTES},
-};
+use daybook::http::{error::EDGE_CODES, route::Access, routes::ROUTES};
 use daybook_events::{Event, Rejection, rejection::Kind};
 
 use crate::{

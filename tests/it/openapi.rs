@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use daybook::http::{
     error::Dialect,
     openapi::{self, codes},
-    routes::{ROUTES, Route},
+    route::Route,
+    routes::ROUTES,
 };
 use serde_json::{Value, json};
 

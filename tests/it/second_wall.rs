@@ -1,6 +1,6 @@
 //! The second wall between accounts: with the first one gone, no row gets over.
 
-use daybook::http::routes::{ROUTES, Route};
+use daybook::http::{route::Route, routes::ROUTES};
 use daybook_events::event::Role::{self, Auditor, Finance, Member, Owner};
 use daybook_projections::{
     invoices::Invoices,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use daybook::http::{answer::SECURITY, routes::ROUTES, server::Limits};
+use daybook::http::{routes::ROUTES, security::SECURITY, server::Limits};
 use futures_util::stream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

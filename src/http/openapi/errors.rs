@@ -10,7 +10,7 @@ use crate::http::{
     error::{Dialect, EDGE_CODES},
     json::JsonError,
     panel,
-    routes::{Access, Route},
+    route::{Access, Route},
 };
 
 /// Whether a ledger-wide key may name an account on a route by the header `Daybook-Account`.
@@ -189,7 +189,7 @@ pub(super) fn schemas() -> Map<String, Value> {
 pub(super) mod headers {
     use serde_json::{Value, json};
 
-    use crate::http::routes::Route;
+    use crate::http::route::Route;
 
     /// Those that every answer has.
     pub(in crate::http::openapi) fn every() -> Value {

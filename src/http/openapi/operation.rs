@@ -18,7 +18,7 @@ use super::{
 };
 use crate::http::{
     error::Dialect,
-    routes::{Access, Route},
+    route::{Access, Route},
 };
 
 /// The schemas of a route.

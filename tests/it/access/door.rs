@@ -1,6 +1,6 @@
 //! The door: how a caller shows who it is, and what every answer carries.
 
-use daybook::http::routes::{Access, ROUTES};
+use daybook::http::{route::Access, routes::ROUTES};
 use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin};
 
 use super::operations::{Presented, knock, operations};

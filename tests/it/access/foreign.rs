@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use daybook::http::routes::{ROUTES, Route};
+use daybook::http::{route::Route, routes::ROUTES};
 use daybook_events::event::Role::SuperAdmin;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Every operation there is, in the shape that the tests of access go by: made from the route
 //! table here, and as well made from whatever else lists verb, path, roles and body.
 
-use daybook::http::routes::{Access, ROUTES};
+use daybook::http::{route::Access, routes::ROUTES};
 use daybook_events::event::Role;
 
 use crate::harness::{Answered, TestApp};
@@ -21,7 +21,7 @@ pub(crate) struct Operation {
 
 /// Every operation, as the route table has it.
 pub(crate) fn operations() -> Vec<Operation> {
-    let operation = |route: &daybook::http::routes::Route| Operation {
+    let operation = |route: &daybook::http::route::Route| Operation {
         verb: route.verb.to_owned(),
         path: route.path.to_owned(),
         roles: match route.access {

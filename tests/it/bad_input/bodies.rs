@@ -1,6 +1,6 @@
 //! Bodies that are not the JSON that was asked for.
 
-use daybook::http::routes::{ROUTES, Route};
+use daybook::http::{route::Route, routes::ROUTES};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, State, fill, refusal};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use daybook::http::routes::{ROUTES, Route};
+use daybook::http::{route::Route, routes::ROUTES};
 use reqwest::header::HeaderValue;
 use serde_json::json;
 

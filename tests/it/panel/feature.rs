@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use daybook::{
     app::{App, Face},
     config::Opening,
-    http::{
-        error::Dialect,
-        routes::{Access, ROUTES},
-    },
+    http::{error::Dialect, route::Access, routes::ROUTES},
 };
 use daybook_events::{Currency, commands::SwitchFeature, event::Feature, store::Options};
 use serde_json::json;
