@@ -64,6 +64,21 @@ impl Gate {
         }
     }
 
+    /// The keys and sessions as this process has met them last, without a look at the log.
+    #[must_use]
+    pub fn met(&self) -> Present {
+        self.at(self.seen.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Whether a credential, by its hash, has worked as far as this process has met it: one that has
+    /// not may still work, which only a look at the log tells.
+    #[must_use]
+    pub fn knows(&self, hash: &str) -> bool {
+        let Present { world, now } = self.met();
+        let key = world.access.working_key(hash, now).is_some();
+        key || world.access.working_session(hash, now).is_some()
+    }
+
     fn take_in(&self, events: &[Recorded]) -> Result<Arc<World>, StoreError> {
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         let world = Arc::make_mut(&mut seen);

@@ -35,6 +35,7 @@ pub mod v1;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
+use daybook_events::event::Feature;
 use futures_util::Stream;
 use warp::{
     Buf, Filter,
@@ -126,8 +127,18 @@ async fn answer(
     }
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = answer.status().as_u16();
+    let path = unpasted(&path);
     tracing::info!(request_id, %method, path, status, duration_ms, "answered");
     answer.for_reader(&held).into_response(&request_id, by_https)
+}
+
+/// A path for the log: a key or a token that somebody pasted into it stays out.
+fn unpasted(path: &str) -> String {
+    let part = |part: &str| match part.get(..4) {
+        Some(kind @ ("dbk_" | "dbs_")) => format!("{kind}…"),
+        Some(_) | None => part.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 /// What a request brings, and how its caller stands with the rate limits.
@@ -141,12 +152,20 @@ async fn handle(
     let route = found.as_ref().ok().map(|(route, _)| *route);
     let known = auth::fingerprint(&call, &edge.app.face);
     let barred = edge.rates.barred(route, known.as_deref());
+    // A guess is counted before anybody looks whether it is right: a flood of them costs nobody a
+    // turn at the database.
+    let guesses = known.as_deref().is_some_and(|hash| !edge.app.gate.knows(hash));
+    let guessed = guesses.then(|| edge.rates.count(route, &Counted::Address(call.peer))).flatten();
+    let barred = barred.or_else(|| guessed.filter(|standing| standing.wait.is_some()));
     let caller = match route.filter(|_| barred.is_none()) {
         Some(route) => auth::caller(&edge.app, &call, route).await,
         None => Ok(None),
     };
     // Whoever is counted out learns nothing more, not even whether a guessed key works.
-    let counted = || edge.rates.count(route, &counted(&call, &caller, known));
+    let counted = || match (counted(&call, &caller, known), guessed) {
+        (Counted::Address(_), Some(guessed)) => Some(guessed),
+        (who, _) => edge.rates.count(route, &who),
+    };
     let standing = barred.or_else(counted);
     let handled = async {
         standing.map_or(Ok(()), Standing::check)?;
@@ -190,7 +209,7 @@ async fn work(
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Result<Answer, ApiError> {
     let Edge { app, limits, .. } = edge;
-    open(&app, route)?;
+    open(&app, route, &call).await?;
     known(&call.query, route)?;
     call.body = server::read_body(body, limits.body_bytes, limits.body_time).await?;
     // On a task of its own: a panic in a handler is an answer, and a caller who hangs up does not
@@ -201,9 +220,19 @@ async fn work(
 
 /// The `billing` feature closes the panel dialect and nothing else; its own switch stays open. Who
 /// has no key hears that first.
-fn open(app: &App, route: &Route) -> Result<(), ApiError> {
-    let closes = route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH);
-    if closes && !app.billing.is_on() { Err(ApiError::feature_disabled("billing")) } else { Ok(()) }
+async fn open(app: &App, route: &Route, call: &Call) -> Result<(), ApiError> {
+    if route.dialect != Dialect::Panel || route.path.starts_with(panel::features::PATH) {
+        return Ok(());
+    }
+    // Who was let in has just had the log looked at.
+    let present = match &call.caller {
+        Some(_) => app.gate.met(),
+        None => app.gate.present().await?,
+    };
+    match present.world.book.has(Feature::Billing) {
+        true => Ok(()),
+        false => Err(ApiError::feature_disabled("billing")),
+    }
 }
 
 /// The route of a method and a path.
@@ -314,6 +343,12 @@ mod tests {
         assert!(find(&Method::HEAD, "/healthz").is_ok());
         assert_eq!(options("/api/nothing").unwrap_err().code, "not_found");
         assert_eq!(options("/healthz").unwrap().status().as_u16(), 204);
+    }
+
+    #[test]
+    fn a_key_in_an_address_stays_out_of_the_log() {
+        assert_eq!(unpasted("/api/keys/dbk_abc/revoke"), "/api/keys/dbk_…/revoke");
+        assert_eq!(unpasted("/api/keys/key_1"), "/api/keys/key_1");
     }
 
     #[test]

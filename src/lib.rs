@@ -8,7 +8,6 @@ pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod database;
-pub mod features;
 pub mod gate;
 pub mod http;
 pub mod local_postgres;

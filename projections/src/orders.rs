@@ -6,6 +6,7 @@
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
+    commands::MANUAL,
     event::{
         AccountEvent as A, HeldPlan, InvoiceEvent, OrderCancelReason, OrderEvent as O, OrderPlaced,
         OrderPurpose, PaymentCaptured, PaymentEvent, SubscriptionEvent as S,
@@ -16,9 +17,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{FoldError, Projection};
-
-/// The name of the processor where somebody looks whether the money came.
-const MANUAL: &str = "manual";
 
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

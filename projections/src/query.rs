@@ -204,13 +204,16 @@ impl Rows<'_> {
             .read::<P>(&page, |query| query.bind(exactly).bind(alike).bind(limit).bind(offset))
             .await?;
         let predicate = self.predicate::<P>();
+        // A number is no row to be looked at on its way out: the second wall stands inside.
         let sql = format!(
-            "select count(*) from daybook_views.{} where {predicate} and {found}
-             and ($3::text is null or true)",
+            "select count(*) filter (where $4::text is null or account_id = $4)
+             from daybook_views.{} where {predicate} and {found} and ($3::text is null or true)",
             P::NAME
         );
         let count = sqlx::query_scalar(AssertSqlSafe(sql)).bind(self.reach.bound());
-        let total = count.bind(exact).bind(like).fetch_one(&self.reads.pool).await?;
+        let wall = self.reads.wall(self.reach).bound();
+        let count = count.bind(exact).bind(like).bind(wall);
+        let total = count.fetch_one(&self.reads.pool).await?;
         Ok((rows.into_iter().map(|(_, row)| row).collect(), total))
     }
 

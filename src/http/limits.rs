@@ -41,7 +41,8 @@ const ORDERS: u32 = 20;
 const ORDERS_PER: Duration = Duration::from_secs(3600);
 
 /// The routes that count as placing an order.
-const PLACES_AN_ORDER: [(&str, &str); 1] = [("POST", "/api/orders")];
+const PLACES_AN_ORDER: [(&str, &str); 2] =
+    [("POST", "/api/orders"), ("POST", "/api/billing/subscribe")];
 
 /// What a supervisor asks again and again must not be refused.
 const NEVER_LIMITED: [&str; 2] = ["/healthz", "/readyz"];

@@ -55,6 +55,14 @@ pub(super) fn reached(call: &Call) -> Result<AccountId, ApiError> {
     }
 }
 
+/// Refuses a caller of one account what belongs to none: it looks like what is not there.
+///
+/// # Errors
+/// A caller of one account.
+pub(in crate::http) fn ledger_wide(call: &Call) -> Result<(), ApiError> {
+    if call.caller()?.account.is_some() { Err(ApiError::not_found()) } else { Ok(()) }
+}
+
 /// A page of an account's rows.
 ///
 /// # Errors

@@ -244,6 +244,8 @@ routes! {
             "Open an account" => 201 Json<ledger::accounts::Opened>;
         GET "/api/accounts/{id}" ANYONE, ledger::accounts::get[READ, AS_OF],
             "One account" => 200 Json<AccountRow>;
+        PUT "/api/accounts/{id}/billing" MANAGERS, ledger::accounts::revise_billing(Party),
+            "Change whom later invoices are made out to" => 200 Json<Party>;
         GET "/api/accounts/{id}/subscriptions" ANYONE, ledger::accounts::subscriptions[PAGE, READ, AS_OF],
             "An account's subscriptions" => 200 Json<Listed<SubscriptionRow>>;
         GET "/api/accounts/{id}/orders" ANYONE, ledger::accounts::orders[PAGE, READ, AS_OF],

@@ -219,6 +219,11 @@ fn not_payable(order: &OrderRow, wants_json: bool) -> Result<Answer, ApiError> {
     if wants_json {
         return Err(rejection.into());
     }
+    // Who presses once more goes on as well.
+    if let (OrderStatus::Paid, Some(url)) = (order.status, &order.success_url) {
+        let page = html(StatusCode::SEE_OTHER, "Payment taken", "<h1>Payment taken</h1>", order);
+        return Ok(page.with("location", url.clone()));
+    }
     let page = html(StatusCode::CONFLICT, "Sandbox checkout", &closed(order), order);
     Ok(page.with("daybook-error", rejection.code().to_owned()))
 }

@@ -123,7 +123,9 @@ fn react_to_subscription(event: &SubscriptionEvent, desk: &mut Desk<'_>) -> Next
                 next.extend(maybe(5, desk, 20 * DAY, 40 * DAY, Step::Refund));
                 next
             }
-            EndReason::Refunded => maybe(20, desk, 10 * DAY, 60 * DAY, Step::Order),
+            EndReason::Refunded | EndReason::Withdrawn => {
+                maybe(20, desk, 10 * DAY, 60 * DAY, Step::Order)
+            }
             EndReason::Unpaid => {
                 let mut next = maybe(80, desk, 5 * DAY, 30 * DAY, Step::WriteOff);
                 next.extend(maybe(25, desk, 40 * DAY, 90 * DAY, Step::Order));

@@ -146,11 +146,13 @@ fn of_subscription(event: &SubscriptionEvent) -> &'static str {
     let discounted = |discount: bool| if discount { ".discount" } else { "" };
     match event {
         SubscriptionEvent::SubscriptionActivated(it) => discounted(it.discount.is_some()),
+        SubscriptionEvent::TrialStarted(it) if it.lent => ".lent",
         SubscriptionEvent::SubscriptionRenewed(it) => discounted(it.discount.is_some()),
         SubscriptionEvent::SubscriptionEnded(ended) => match ended.reason {
             EndReason::Cancelled => "",
             EndReason::Refunded => ".refunded",
             EndReason::Unpaid => ".unpaid",
+            EndReason::Withdrawn => ".withdrawn",
         },
         _ => "",
     }

@@ -28,7 +28,8 @@ use crate::{
 pub(crate) type Row = (State, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-pub(crate) const WRITES: [Row; 50] = [
+pub(crate) const WRITES: [Row; 51] = [
+    (Fresh, "owner", "PUT", "/api/accounts/{id}/billing", r#"{"name":"Ada","country":"GB"}"#, r#"{"name":"Bob","country":"GB"}"#),
     (RefundedByHand, "ledger", "POST", "/api/refunds/{id}/outcome", r#"{"outcome":"processed","reference":"t"}"#, r#"{"outcome":"failed","reference":"t"}"#),
     (Ordered, "ledger", "POST", "/api/admin/plans", r#"{"name":"{order}","type":"paid","price":5}"#, r#"{"name":"{order}","type":"paid","price":6}"#),
     (PlanOnOffer, "ledger", "PUT", "/api/admin/plans/{id}", r#"{"price":7.5,"revision":1}"#, r#"{"price":8}"#),

@@ -69,6 +69,8 @@ pub struct Subscription {
     pub discount: Option<HeldDiscount>,
     /// Whether its limits were set apart from its plan's.
     pub limits_customised: bool,
+    /// Whether it is lent by hand, and so ends whatever the customer asks.
+    pub lent: bool,
 }
 
 impl Subscription {
@@ -96,6 +98,7 @@ impl Subscription {
             scheduled: None,
             discount: started.discount.clone(),
             limits_customised: false,
+            lent: started.lent,
         }
     }
 
@@ -115,6 +118,7 @@ impl Subscription {
             scheduled: None,
             discount: activated.discount.clone(),
             limits_customised: in_trial.is_some_and(|before| before.limits_customised),
+            lent: false,
         }
     }
 

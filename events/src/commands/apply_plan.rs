@@ -11,7 +11,7 @@ use crate::{
     account::{Account, Order},
     draft::Draft,
     envelope::StreamId,
-    event::{CancellationScheduled, OrderPurpose},
+    event::{CancellationScheduled, EndReason, OrderPurpose, SubscriptionEnded},
     ids::{AccountId, OrderId, PlanId},
     period::{Anchor, Cycle, Span},
     policy::ChangeTiming,
@@ -50,6 +50,14 @@ impl ApplyPlan {
                 invalid("only a plan that is given for a while has an end")
             }
             None => self.begin(draft, &account),
+            // What is paid for takes the place of what was lent.
+            Some(live) if live.lent => {
+                let (subscription_id, at, reason) = (live.id, draft.now(), EndReason::Withdrawn);
+                let ended = SubscriptionEnded { subscription_id, reason, at };
+                draft.record(StreamId::Account(account.id), ended)?;
+                let account = draft.account(self.account_id)?;
+                self.begin(draft, &account)
+            }
             Some(_) => self.move_to(draft, &account),
         }
     }
@@ -96,8 +104,12 @@ impl ApplyPlan {
         if let Some(order) = newest(account, changes) {
             return pay_by_hand(draft, account_id, order, None);
         }
+        // What was due before is another debt, which nobody has vouched for.
+        let before: Vec<OrderId> = account.orders.open().map(|order| order.id).collect();
         change.change(draft, Some(ChangeTiming::Now))?;
-        let pays_invoice = |order: &Order| matches!(order.purpose, OrderPurpose::PayInvoice { .. });
+        let pays_invoice = |order: &Order| {
+            matches!(order.purpose, OrderPurpose::PayInvoice { .. }) && !before.contains(&order.id)
+        };
         while let Some(order) = newest(draft.account(account_id)?.as_ref(), pays_invoice) {
             pay_by_hand(draft, account_id, order, None)?;
         }
@@ -244,6 +256,13 @@ mod tests {
 
     #[test]
     fn a_plan_for_a_while_is_refused_where_it_makes_no_sense() {
+        let lent = given_account().and(lend("pro", None));
+        lent.clone().when(resume()).rejected("resume_not_possible");
+        lent.clone().and(cancel(false)).when(resume()).rejected("resume_not_possible");
+        lent.clone().when(change_plan("enterprise_lite")).rejected("cancellation_pending");
+        let paid = lent.when(apply("enterprise_lite"));
+        assert_eq!(paid.account().live().unwrap().plan.slug, "enterprise_lite");
+        assert_eq!(paid.account().payments.iter().count(), 1);
         given_subscribed("free").when(lend("pro", None)).rejected("subscription_exists");
         for until in ["2026-05-01T00:00:00Z", "2020-01-01T00:00:00Z", "2028-05-03T00:00:00Z"] {
             given_account().when(lend("pro", Some(until))).rejected("grant_invalid");
@@ -251,5 +270,17 @@ mod tests {
         let until = Some("2026-06-01T00:00:00Z".parse().unwrap());
         given_account().when(ApplyPlan { until, ..apply("pro") }).rejected("grant_invalid");
         given_account().when(lend("enterprise", None)).rejected("plan_price_custom");
+    }
+
+    #[test]
+    fn nobody_vouches_for_an_older_debt() {
+        let given = given_subscribed("pro").and(change_plan("enterprise_lite"));
+        let old = given.account().invoices.iter().find(|invoice| invoice.is_open()).unwrap().id;
+        let then = given.when(apply("starter"));
+        let account = then.account();
+        assert_eq!(account.live().unwrap().plan.slug, "starter");
+        let old = account.invoices.get(old).unwrap();
+        // Taken back by the change as far as it was not used, and not paid by anybody.
+        assert!(account.payments.iter().all(|it| it.captured.processor == "sandbox"), "{old:?}");
     }
 }

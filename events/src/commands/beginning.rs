@@ -52,7 +52,17 @@ pub(super) fn begin_free(
         expires_at: None,
     };
     draft.record(StreamId::Account(account.id), placed)?;
-    start_free(draft, account, order_id, plan, (None, period))
+    let days = FreeDays { period, discount: None, lent: true };
+    start_free(draft, account, order_id, plan, days)
+}
+
+/// Days that cost nothing.
+pub(super) struct FreeDays {
+    pub(super) period: Span,
+    /// What later periods have.
+    pub(super) discount: Option<HeldDiscount>,
+    /// Whether they are lent by hand.
+    pub(super) lent: bool,
 }
 
 /// Begins the free days of the subscription that an order asked for.
@@ -61,10 +71,11 @@ pub(super) fn start_free(
     account: &Account,
     order_id: OrderId,
     plan: HeldPlan,
-    (discount, period): (Option<HeldDiscount>, Span),
+    days: FreeDays,
 ) -> Result<SubscriptionId, Rejection> {
     let subscription_id = draft.mint();
-    let started = TrialStarted { subscription_id, order_id, plan, period, discount };
+    let FreeDays { period, discount, lent } = days;
+    let started = TrialStarted { subscription_id, order_id, plan, period, discount, lent };
     draft.record(StreamId::Account(account.id), started)?;
     Ok(subscription_id)
 }

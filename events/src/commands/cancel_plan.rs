@@ -1,11 +1,11 @@
 //! Take a customer's plan away: open orders are cancelled and the live subscription ends now. What
 //! is due stays due, and nothing is refunded.
 
-use super::{CancelSubscription, redemption::release_coupon};
+use super::redemption::release_coupon;
 use crate::{
     draft::Draft,
     envelope::StreamId,
-    event::{OrderCancelReason, OrderCancelled, OrderPurpose},
+    event::{EndReason, OrderCancelReason, OrderCancelled, OrderPurpose, SubscriptionEnded},
     ids::AccountId,
     rejection::Rejection,
 };
@@ -31,10 +31,15 @@ impl CancelPlan {
             release_coupon(draft, &account, order_id)?;
             cancelled += 1;
         }
-        if account.live().is_none() && cancelled > 0 {
-            return Ok(());
+        match account.live() {
+            None if cancelled > 0 => Ok(()),
+            None => Err(Rejection::NoSubscription),
+            Some(live) => {
+                let (subscription_id, at, reason) = (live.id, draft.now(), EndReason::Withdrawn);
+                let ended = SubscriptionEnded { subscription_id, reason, at };
+                draft.record(StreamId::Account(account_id), ended)
+            }
         }
-        CancelSubscription { account_id, at_period_end: false }.decide(draft)
     }
 }
 
@@ -45,6 +50,11 @@ mod tests {
 
     fn cancel_plan() -> CancelPlan {
         CancelPlan { account_id: account_id() }
+    }
+
+    #[test]
+    fn the_customer_cannot_take_it_back() {
+        given_subscribed("pro").and(cancel_plan()).when(resume()).rejected("resume_not_possible");
     }
 
     #[test]

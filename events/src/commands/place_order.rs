@@ -3,7 +3,7 @@
 //! is one that begins with free days.
 
 use super::{
-    beginning::{activate, start_free},
+    beginning::{FreeDays, activate, start_free},
     billing,
     held_plan::held_plan,
     redemption::redeem,
@@ -68,7 +68,8 @@ impl PlaceOrder {
             true if trial_days > 0 => {
                 let start = draft.now().whole_second();
                 let period = Span { start, end: start.plus_days(u64::from(trial_days)) };
-                start_free(draft, &account, order_id, plan, (quote.discount, period)).map(drop)
+                let days = FreeDays { period, discount: quote.discount, lent: false };
+                start_free(draft, &account, order_id, plan, days).map(drop)
             }
             true => activate(draft, account.id, order_id, plan, &quote, None),
             false => Ok(()),

@@ -153,7 +153,7 @@ fn refundable_subscription(account: &Account) -> Result<&Subscription, Rejection
         | Status::Active
         | Status::PastDue
         | Status::Suspended
-        | Status::Ended(EndReason::Cancelled) => Ok(subscription),
+        | Status::Ended(EndReason::Cancelled | EndReason::Withdrawn) => Ok(subscription),
         Status::Ended(EndReason::Refunded) => Err(Rejection::NothingToRefund),
         Status::Ended(EndReason::Unpaid) => Err(Rejection::NoSubscription),
     }

@@ -22,6 +22,10 @@ impl ResumeSubscription {
         let account = draft.account(self.account_id)?;
         let subscription = account.subscription.as_ref().ok_or(Rejection::NoSubscription)?;
         let within_period = subscription.period.contains(draft.now());
+        // What was lent ends when it was to end.
+        if subscription.lent {
+            return Err(Rejection::ResumeNotPossible);
+        }
         let resumable = match subscription.status {
             Status::Trialing | Status::Active | Status::PastDue | Status::Suspended => {
                 subscription.cancelling
@@ -31,7 +35,7 @@ impl ResumeSubscription {
                 return Err(Rejection::ResumeNotPossible);
             }
             Status::Ended(EndReason::Cancelled) => true,
-            Status::Ended(EndReason::Refunded | EndReason::Unpaid) => {
+            Status::Ended(EndReason::Refunded | EndReason::Unpaid | EndReason::Withdrawn) => {
                 return Err(Rejection::ResumeNotPossible);
             }
         };

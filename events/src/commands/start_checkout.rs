@@ -1,5 +1,6 @@
 //! Record that a processor waits for the payment of an order.
 
+use super::manual_payment::MANUAL;
 use crate::{
     account::OrderStatus,
     draft::Draft,
@@ -43,7 +44,10 @@ impl StartCheckout {
             OrderStatus::Cancelled | OrderStatus::Expired => {
                 Err(Rejection::OrderNotOpen { order: order_id })
             }
-            OrderStatus::Open if order.checkout.is_some() => {
+            // A customer who chose to pay by hand may choose the processor after all.
+            OrderStatus::Open
+                if order.checkout.as_ref().is_some_and(|it| it.processor != MANUAL) =>
+            {
                 Err(Rejection::CheckoutAlreadyStarted { order: order_id })
             }
             OrderStatus::Open => {

@@ -31,6 +31,9 @@ impl StartManualCheckout {
             let method = self.method.chars().take(64).collect();
             return Err(Rejection::PaymentMethodUnknown { method });
         }
+        if order.checkout.is_some() && order.is_open() {
+            return Err(Rejection::CheckoutAlreadyStarted { order: order.id });
+        }
         let start = StartCheckout {
             account_id: self.account_id,
             order_id: self.order_id,

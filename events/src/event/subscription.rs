@@ -71,6 +71,9 @@ pub struct TrialStarted {
     pub period: Span,
     /// The coupon's discount, its first period not used yet.
     pub discount: Option<HeldDiscount>,
+    /// Whether the days are lent by whoever runs the ledger: they end, whatever the customer asks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lent: bool,
 }
 
 /// A subscription began, or its trial is over: period 0 begins.
@@ -209,6 +212,8 @@ pub enum EndReason {
     Refunded,
     /// An invoice stayed unpaid to the last step of the dunning ladder.
     Unpaid,
+    /// Taken away by whoever runs the ledger; the customer cannot take it back.
+    Withdrawn,
 }
 
 /// The subscription is over.

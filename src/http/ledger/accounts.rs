@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use daybook_events::{
     Currency,
-    commands::OpenAccount,
+    commands::{OpenAccount, ReviseBillingDetails},
     ids::{AccountId, Id},
     personal::{Party, Personal},
 };
@@ -82,6 +82,19 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let account_id = account_id.ok_or_else(|| ApiError::internal(&"no account was opened"))?;
     let body = Opened { account_id };
     Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
+}
+
+/// `PUT /api/accounts/{id}/billing`: whom later invoices are made out to, whole; earlier ones keep
+/// theirs.
+///
+/// # Errors
+/// No such account within the caller's reach, or particulars that no document could carry.
+pub async fn revise_billing(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let account_id = reached(&call)?;
+    let party: Party = call.json()?;
+    let command = ReviseBillingDetails { account_id, billing: Personal(party.clone()) };
+    let receipt = app.submit(call.request(command)?).await?;
+    Ok(Answer::ok(&party).at(receipt.position()))
 }
 
 /// `GET /api/accounts`

@@ -25,7 +25,7 @@ use crate::http::{
     call::Call,
     error::ApiError,
     fields::{self, NoFields},
-    reading::{listed, shown},
+    reading::{ledger_wide, listed, shown},
 };
 
 /// What `POST /api/coupons` takes.
@@ -201,10 +201,6 @@ pub async fn withdraw(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Coupons belong to the ledger: a key of one account finds none.
-fn ledger_wide(call: &Call) -> Result<(), ApiError> {
-    if call.caller()?.account.is_some() { Err(ApiError::not_found()) } else { Ok(()) }
-}
-
 fn captured(call: &Call) -> Result<CouponCode, ApiError> {
     call.capture(0).parse().map_err(|_| Rejection::CouponUnknown.into())
 }

@@ -30,7 +30,7 @@ use crate::http::{
     conditional,
     error::ApiError,
     fields::{self, NoFields},
-    reading::shown,
+    reading::{ledger_wide, shown},
 };
 
 /// A plan that was created or changed.
@@ -47,6 +47,7 @@ pub struct PlanDone {
 /// # Errors
 /// A database that cannot be reached.
 pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    ledger_wide(&call)?;
     let position = shown(&app, &call, Reach::Ledger).await?;
     let rows = every(&app).await?;
     let shapes: Vec<_> = rows.iter().map(|row| PlanShape::of_row(row, app.face.currency)).collect();
@@ -58,6 +59,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// # Errors
 /// No such plan.
 pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    ledger_wide(&call)?;
     let position = shown(&app, &call, Reach::Ledger).await?;
     let row = named(&app, call.capture(0)).await?.ok_or_else(ApiError::not_found)?;
     Ok(Answer::ok(&PlanShape::of_row(&row, app.face.currency)).at(position))

@@ -31,8 +31,8 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&Switch { enabled }).at(position))
 }
 
-/// `PUT /api/admin/features/billing`: counts here at once, in other processes a fraction of a second
-/// later. A switch that changes nothing succeeds and appends nothing.
+/// `PUT /api/admin/features/billing`: counts from the next request on, in every process. A switch
+/// that changes nothing succeeds and appends nothing.
 ///
 /// # Errors
 /// The failure of the machinery.
@@ -40,10 +40,7 @@ pub async fn switch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let Switch { enabled } = call.json()?;
     let feature = Feature::Billing;
     let position = match app.submit(call.request(SwitchFeature { feature, enabled })?).await {
-        Ok(receipt) => {
-            app.billing.switched(receipt.position(), enabled);
-            receipt.position()
-        }
+        Ok(receipt) => receipt.position(),
         Err(SubmitError::Rejected(Rejection::NothingToChange)) => app.settled(Reach::Ledger).await,
         Err(error) => return Err(error.into()),
     };

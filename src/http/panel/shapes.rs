@@ -191,7 +191,9 @@ impl KnownOrder<'_> {
             (OrderPurpose::Subscribe { .. }, Some(_)) if live.is_some() => Status::Active,
             (OrderPurpose::Subscribe { .. }, Some(it)) => match it.end_reason {
                 Some(EndReason::Unpaid) => Status::Expired,
-                Some(EndReason::Cancelled | EndReason::Refunded) | None => Status::Cancelled,
+                Some(EndReason::Cancelled | EndReason::Refunded | EndReason::Withdrawn) | None => {
+                    Status::Cancelled
+                }
             },
             (OrderPurpose::ChangePlan, Some(_)) => {
                 let own = |it: &&SubscriptionRow| it.plan.plan_id == self.order.plan.plan_id;

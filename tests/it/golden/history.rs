@@ -191,6 +191,7 @@ const EVE: u128 = 5;
 const FAY: u128 = 6;
 const GIL: u128 = 7;
 const HAL: u128 = 8;
+const IVY: u128 = 9;
 
 /// A British seller: everything but the taxes of other countries.
 fn london() -> Told {
@@ -446,6 +447,15 @@ fn payments_by_hand(told: &mut Told) {
             told.ask(RejectPayment { account_id, order_id });
         }
     }
+    lent_and_taken_away(told);
+}
+
+/// Ivy is lent a plan, and it is taken away again.
+fn lent_and_taken_away(told: &mut Told) {
+    let (account_id, plan) = (id(IVY), "pro".to_owned());
+    told.open(account_id, Currency::USD, "UTC", customer("Ivy", "GB"));
+    told.ask(ApplyPlan { account_id, plan, temporary: true, until: None });
+    told.ask(CancelPlan { account_id });
 }
 
 /// A seller in the European Union, whose prices hold the tax.

@@ -196,7 +196,8 @@ async fn a_search_without_its_predicate_leaks_no_order() {
     let reads = Reads::without_predicates(test.app.pool().clone());
     assert_eq!(reads.all().search::<Orders>(&search).await.unwrap().0.len(), 2);
     let within = reads.within(Reach::Account(bob.account_id.parse().unwrap()));
-    let (found, _) = within.search::<Orders>(&search).await.unwrap();
+    let (found, total) = within.search::<Orders>(&search).await.unwrap();
+    assert_eq!(total, 1, "how many others have is nobody's business");
     let accounts: Vec<_> = found.iter().map(|row| row.account_id.to_string()).collect();
     assert_eq!(accounts, [bob.account_id.as_str()]);
     let (newest, _) =
