@@ -135,20 +135,32 @@ pub(super) async fn newest_subscription(
     Ok(app.rows(Reach::Account(account)).newest::<Subscriptions>().await?)
 }
 
-/// A subscription as of a position, not as of now: a retry gets the same answer whatever came
+/// A row of an account as of a position, not as of now: a retry gets the same answer whatever came
 /// later.
 ///
 /// # Errors
-/// A database that cannot be reached, a history that cannot be read.
+/// A database that cannot be reached, a history that cannot be read or has no such row.
+pub(super) async fn row_as_of<P: Projection>(
+    app: &App,
+    account: AccountId,
+    key: &str,
+    position: i64,
+) -> Result<P::Row, ApiError> {
+    let mut events = app.history(Reach::Account(account)).of_account(account).await?;
+    events.retain(|event| event.position <= position);
+    let row = as_of::row::<P>(key, &events).map_err(|error| ApiError::internal(&error))?;
+    row.ok_or_else(|| ApiError::internal(&"a row without its events"))
+}
+
+/// A subscription as of a position.
+///
+/// # Errors
+/// As [`row_as_of`].
 pub(super) async fn subscription_as_of(
     app: &App,
     account: AccountId,
     subscription: SubscriptionId,
     position: i64,
 ) -> Result<SubscriptionRow, ApiError> {
-    let mut events = app.history(Reach::Account(account)).of_account(account).await?;
-    events.retain(|event| event.position <= position);
-    let row = as_of::row::<Subscriptions>(&subscription.to_string(), &events);
-    let row = row.map_err(|error| ApiError::internal(&error))?;
-    row.ok_or_else(|| ApiError::internal(&"a subscription without its events"))
+    row_as_of::<Subscriptions>(app, account, &subscription.to_string(), position).await
 }

@@ -1,8 +1,8 @@
 //! Cancel an order that nobody has paid. An invoice's order is not cancelled but paid or credited.
 
-use super::redemption::release_coupon;
+use super::{manual_payment::open_order, redemption::release_coupon};
 use crate::{
-    account::OrderStatus,
+    account::Account,
     draft::Draft,
     envelope::StreamId,
     event::{OrderCancelReason, OrderCancelled, OrderPurpose},
@@ -22,24 +22,24 @@ pub struct CancelOrder {
 impl CancelOrder {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
-        let order_id = self.order_id;
-        let order = account.orders.get(order_id).ok_or(Rejection::OrderUnknown)?;
-        match (order.status, &order.purpose) {
-            (OrderStatus::Paid, _) => Err(Rejection::OrderAlreadyPaid { order: order_id }),
-            (OrderStatus::Cancelled | OrderStatus::Expired, _) => {
-                Err(Rejection::OrderNotOpen { order: order_id })
-            }
-            (OrderStatus::Open, OrderPurpose::PayInvoice { invoice_number, .. }) => {
-                let invoice = invoice_number.clone();
-                Err(Rejection::OrderPaysInvoice { order: order_id, invoice })
-            }
-            (OrderStatus::Open, OrderPurpose::Subscribe { .. } | OrderPurpose::ChangePlan) => {
-                let reason = OrderCancelReason::Requested;
-                draft.record(StreamId::Account(account.id), OrderCancelled { order_id, reason })?;
-                release_coupon(draft, &account, order_id)
-            }
-        }
+        cancel(draft, &account, self.order_id, OrderCancelReason::Requested)
     }
+}
+
+/// Cancels an order that can still be paid; its coupon's redemption is free again.
+pub(super) fn cancel(
+    draft: &mut Draft,
+    account: &Account,
+    order_id: OrderId,
+    reason: OrderCancelReason,
+) -> Result<(), Rejection> {
+    let order = open_order(account, order_id)?;
+    if let OrderPurpose::PayInvoice { invoice_number, .. } = &order.purpose {
+        let invoice = invoice_number.clone();
+        return Err(Rejection::OrderPaysInvoice { order: order_id, invoice });
+    }
+    draft.record(StreamId::Account(account.id), OrderCancelled { order_id, reason })?;
+    release_coupon(draft, account, order_id)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Take a customer's plan away: open orders are cancelled and the live subscription ends now. What
 //! is due stays due, and nothing is refunded.
 
-use super::redemption::release_coupon;
+use super::cancel_order::cancel;
 use crate::{
     draft::Draft,
     envelope::StreamId,
-    event::{EndReason, OrderCancelReason, OrderCancelled, OrderPurpose, SubscriptionEnded},
+    event::{EndReason, OrderCancelReason, OrderPurpose, SubscriptionEnded},
     ids::AccountId,
     rejection::Rejection,
 };
@@ -26,9 +26,7 @@ impl CancelPlan {
             if let OrderPurpose::PayInvoice { .. } = order.purpose {
                 continue;
             }
-            let (order_id, reason) = (order.id, OrderCancelReason::Requested);
-            draft.record(StreamId::Account(account_id), OrderCancelled { order_id, reason })?;
-            release_coupon(draft, &account, order_id)?;
+            cancel(draft, &account, order.id, OrderCancelReason::Requested)?;
             cancelled += 1;
         }
         match account.live() {

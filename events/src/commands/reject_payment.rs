@@ -1,10 +1,9 @@
 //! Record that the money of an order never came: the order is cancelled.
 
-use super::{manual_payment::open_order, redemption::release_coupon};
+use super::cancel_order::cancel;
 use crate::{
     draft::Draft,
-    envelope::StreamId,
-    event::{OrderCancelReason, OrderCancelled, OrderPurpose},
+    event::OrderCancelReason,
     ids::{AccountId, OrderId},
     rejection::Rejection,
 };
@@ -21,15 +20,7 @@ pub struct RejectPayment {
 impl RejectPayment {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
-        let order = open_order(&account, self.order_id)?;
-        let order_id = order.id;
-        if let OrderPurpose::PayInvoice { invoice_number, .. } = &order.purpose {
-            let invoice = invoice_number.clone();
-            return Err(Rejection::OrderPaysInvoice { order: order_id, invoice });
-        }
-        let reason = OrderCancelReason::PaymentRejected;
-        draft.record(StreamId::Account(account.id), OrderCancelled { order_id, reason })?;
-        release_coupon(draft, &account, order_id)
+        cancel(draft, &account, self.order_id, OrderCancelReason::PaymentRejected)
     }
 }
 

@@ -11,11 +11,7 @@ use daybook_events::{
     store::SubmitError,
     world::World,
 };
-use daybook_projections::{
-    as_of,
-    query::Reach,
-    refunds::{RefundStatus, Refunds},
-};
+use daybook_projections::refunds::{RefundStatus, Refunds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
@@ -26,7 +22,7 @@ use crate::http::{
     call::Call,
     error::ApiError,
     fields, outcome,
-    reading::{rows, shown},
+    reading::{row_as_of, rows, shown},
 };
 
 /// What `POST /api/refunds` takes.
@@ -241,11 +237,8 @@ pub async fn settled_by_hand(app: Arc<App>, call: Call) -> Result<Answer, ApiErr
     let receipt =
         app.submit(call.request(RecordRefund { account_id, refund_id, outcome })?).await?;
     let position = receipt.position();
-    let mut events = app.history(Reach::Account(account_id)).of_account(account_id).await?;
-    events.retain(|event| event.position <= position);
-    let row = as_of::row::<Refunds>(&refund_id.to_string(), &events);
-    let row = row.map_err(|error| ApiError::internal(&error))?;
-    Ok(Answer::ok(&row.ok_or_else(ApiError::not_found)?).at(position))
+    let row = row_as_of::<Refunds>(&app, account_id, &refund_id.to_string(), position).await?;
+    Ok(Answer::ok(&row).at(position))
 }
 
 async fn amount(

@@ -8,9 +8,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use daybook_events::{
     Rejection,
     commands::{ReleaseUsage, ReportUsage, ReserveUsage},
-    event::{AccountEvent, UsageEvent},
+    event::{AccountEvent, UsageEvent, UsageReserved},
     ids::{AccountId, ReservationId, SubscriptionId},
-    store::SubmitError,
+    store::{Receipt, SubmitError},
 };
 use daybook_projections::{
     accounts::Accounts,
@@ -214,6 +214,24 @@ pub async fn reserve(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let ReserveBody { limit, quantity } = call.json()?;
     let command = ReserveUsage { account_id, limit, quantity };
     let receipt = app.submit(call.request(command)?).await.map_err(|error| refusal(&app, error))?;
+    let (reserved, left) = set_aside(&receipt)?;
+    let body = RoomSetAside {
+        reservation_id: reserved.reservation_id,
+        limit: reserved.limit,
+        quantity: reserved.quantity,
+        allowed: reserved.allowed,
+        left,
+    };
+    Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
+}
+
+/// What a reservation set aside, and what is left after it; `None` where nothing limits it.
+///
+/// # Errors
+/// A reservation without its event.
+pub(in crate::http) fn set_aside(
+    receipt: &Receipt,
+) -> Result<(UsageReserved, Option<u64>), ApiError> {
     let reserved = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Usage(UsageEvent::UsageReserved(reserved)) => Some(reserved.clone()),
         _ => None,
@@ -221,14 +239,8 @@ pub async fn reserve(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (_, reserved) =
         reserved.ok_or_else(|| ApiError::internal(&"a reservation without its event"))?;
     let taken = reserved.used_before.saturating_add(reserved.quantity);
-    let body = RoomSetAside {
-        reservation_id: reserved.reservation_id,
-        limit: reserved.limit,
-        quantity: reserved.quantity,
-        allowed: reserved.allowed,
-        left: reserved.allowed.map(|most| most.saturating_sub(taken)),
-    };
-    Ok(Answer::json(StatusCode::CREATED, &body).at(receipt.position()))
+    let left = reserved.allowed.map(|most| most.saturating_sub(taken));
+    Ok((reserved, left))
 }
 
 /// The refusal of a reservation; one over the limit names the way up.

@@ -11,7 +11,7 @@ use std::{
 use daybook_events::{
     Rejection,
     commands::{ReleaseUsage, ReportUsage, ReserveUsage},
-    event::{AccountEvent, Limits, UsageEvent},
+    event::Limits,
     ids::ReservationId,
     store::SubmitError,
 };
@@ -31,7 +31,7 @@ use crate::{
         call::Call,
         error::ApiError,
         fields::NoFields,
-        outcome,
+        ledger::usage::set_aside,
         reading::{newest_subscription, shown},
     },
 };
@@ -172,16 +172,10 @@ pub async fn reserve(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let ReserveBody { limit, quantity } = call.json()?;
     let command = ReserveUsage { account_id: call.account()?, limit, quantity };
     let receipt = app.submit(call.request(command)?).await.map_err(|error| refusal(&app, error))?;
-    let reserved = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
-        AccountEvent::Usage(UsageEvent::UsageReserved(reserved)) => Some(reserved.clone()),
-        _ => None,
-    });
-    let (_, reserved) =
-        reserved.ok_or_else(|| ApiError::internal(&"a reservation without its event"))?;
-    let taken = reserved.used_before.saturating_add(reserved.quantity);
+    let (reserved, left) = set_aside(&receipt)?;
     let made = Reservation {
         id: reserved.reservation_id,
-        left: reserved.allowed.map(|most| most.saturating_sub(taken)),
+        left,
         limit: reserved.limit,
         quantity: reserved.quantity,
         allowed: reserved.allowed,
