@@ -1,0 +1,3 @@
+//! Razorpay: its webhooks, its API.
+
+pub mod webhook;
