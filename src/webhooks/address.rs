@@ -42,7 +42,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !RESERVED_V4.iter().any(within)
 }
 
-/// Only what is given out for global use, 2000::/3, and there not the parts with other meanings. An
+/// Only what is given out for global use, `2000::/3`, and there not the parts with other meanings. An
 /// address that holds one of IPv4 inside never counts: what it leads to depends on the network.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
