@@ -3,6 +3,10 @@
 //! An intent is in the log before a processor is asked, the outcome after. Each processor lives in
 //! its own file; the rest of the shell knows this one type.
 
+pub mod client;
+pub mod lemonsqueezy;
+pub mod news;
+pub mod razorpay;
 pub mod sandbox;
 
 use daybook_events::{

@@ -1,0 +1,4 @@
+//! Razorpay: its webhooks, its API.
+
+pub mod api;
+pub mod webhook;

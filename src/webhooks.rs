@@ -1,0 +1,3 @@
+//! Webhooks that Daybook sends.
+
+pub mod address;
