@@ -25,6 +25,7 @@ use crate::{
     config::{Opening, Place, Serving},
     database::Database,
     http::server,
+    processors::settings::Settings,
     simulation::{self, Shape},
 };
 
@@ -71,7 +72,9 @@ impl Demo {
             let pool = database.pool(10).await?;
             let face = serve::face(&self.serving, &listener)?;
             let url = face.public_url.clone();
-            let app = App::open(pool.clone(), options(), &Opening::example(), face).await?;
+            let app =
+                App::open(pool.clone(), options(), &Opening::example(), face, &Settings::default())
+                    .await?;
             let app = Arc::new(app);
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;

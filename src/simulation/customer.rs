@@ -276,7 +276,7 @@ impl Customer {
             (order.is_open() && order.checkout.is_none()).then_some(order.amount)
         });
         let Some(amount) = waiting.await? else { return Ok(()) };
-        let (processor, processor_order_id) = desk.processor_order(order_id, amount)?;
+        let (processor, processor_order_id) = desk.processor_order(order_id, amount);
         let returns = Returns::default();
         let command =
             StartCheckout { account_id, order_id, processor, processor_order_id, returns };
@@ -381,7 +381,7 @@ impl Customer {
         desk: &mut Desk<'_>,
     ) -> Result<(), SimulationError> {
         let outcome = match answer {
-            Answer::Sent => desk.processor_refund(refund_id)?,
+            Answer::Sent => desk.processor_refund(refund_id),
             Answer::Failed => RefundOutcome::Failed("the card was closed".to_owned()),
         };
         let account_id = self.account_id;

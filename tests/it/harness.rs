@@ -255,9 +255,15 @@ impl TestApp {
             currency: Currency::USD,
             upgrade_url: None,
         };
-        let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
-            .await
-            .unwrap();
+        let app = App::open(
+            db.pool().await,
+            options,
+            &Opening { kind, ..opening() },
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap();
         let app = Arc::new(app);
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
@@ -279,7 +285,15 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
-        let app = App::open(self.db.pool().await, options, &opening(), face).await.unwrap();
+        let app = App::open(
+            self.db.pool().await,
+            options,
+            &opening(),
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap();
         let app = Arc::new(app.reading_from(reads));
         assert!(app.reaches(self.log_position().await).await);
         let limits = Limits::default();

@@ -72,7 +72,17 @@ async fn app_on(db: &TestDb, at: &str) -> Arc<App> {
     let mut options = Options::default();
     options.clock = Clock::standing_at(at.parse().unwrap());
     let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
-    Arc::new(App::open(db.pool().await, options, &opening(), face).await.unwrap())
+    Arc::new(
+        App::open(
+            db.pool().await,
+            options,
+            &opening(),
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap(),
+    )
 }
 
 async fn settle_now(app: &Arc<App>) -> scheduler::Settled {

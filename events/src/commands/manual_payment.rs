@@ -64,6 +64,7 @@ fn start_checkout(
         processor: MANUAL.to_owned(),
         processor_order_id: processor_order_id.clone(),
         amount: order.amount,
+        url: None,
         success_url: None,
         cancel_url: None,
     };

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What the processor said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundOutcome {
     /// It sent the money back, under its own id of the refund.
     Processed(String),

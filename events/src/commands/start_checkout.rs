@@ -21,13 +21,15 @@ pub struct StartCheckout {
     pub processor: String,
     /// The processor's own id of the order.
     pub processor_order_id: String,
-    /// Where the customer goes from the processor's page.
+    /// Where the customer goes to pay, and from there.
     pub returns: Returns,
 }
 
-/// Where a customer goes from the processor's page, as absolute URLs; the edge has checked them.
+/// Where a customer goes to pay, and from there, as absolute URLs; the edge has checked them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Returns {
+    /// The processor's page, where it has one of its own.
+    pub page: Option<String>,
     /// After paying.
     pub success_url: Option<String>,
     /// After giving up.
@@ -56,6 +58,7 @@ impl StartCheckout {
                     processor: self.processor.clone(),
                     processor_order_id: self.processor_order_id.clone(),
                     amount: order.amount,
+                    url: self.returns.page.clone(),
                     success_url: self.returns.success_url.clone(),
                     cancel_url: self.returns.cancel_url.clone(),
                 };
@@ -87,6 +90,7 @@ mod tests {
     fn where_the_customer_goes_from_the_checkout_is_kept() {
         let given = given_account().and(place_order());
         let returns = Returns {
+            page: None,
             success_url: Some("https://panel.example/paid".to_owned()),
             cancel_url: None,
         };

@@ -97,7 +97,11 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
         "payment_failed" => route.operation == "sandbox::pay",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
-        "version_conflict" | "overloaded" | "outcome_unknown" | "processor_unavailable" => writes,
+        "version_conflict"
+        | "overloaded"
+        | "outcome_unknown"
+        | "processor_unavailable"
+        | "processor_refused" => writes,
         _ => true,
     }
 }

@@ -82,7 +82,7 @@ impl Told {
     fn returns(&self) -> Returns {
         let back = |to: &str| Some(format!("https://panel.example/billing?{to}=true"));
         if self.payments.is_multiple_of(2) {
-            Returns { success_url: back("success"), cancel_url: back("canceled") }
+            Returns { page: None, success_url: back("success"), cancel_url: back("canceled") }
         } else {
             Returns::default()
         }
