@@ -12,9 +12,9 @@ use crate::{
     envelope::Recorded,
     event::{
         AccountEvent, Adjusted, CreditEvent, CreditNoteIssued, CreditSource, Event, InvoiceEvent,
-        InvoiceIssued, PaymentEvent, ProfileEvent, SubscriptionEvent,
+        InvoiceIssued, PaymentEvent, ProfileEvent, RefundReported, SubscriptionEvent,
     },
-    ids::{AccountId, InvoiceId, SubscriptionId},
+    ids::{AccountId, InvoiceId, RefundId, SubscriptionId},
     money::{Currency, Money},
     period::Span,
     time::Timestamp,
@@ -42,8 +42,12 @@ pub struct Sums {
     pub credited: i128,
     /// Captured.
     pub captured: i128,
-    /// Reserved to go back.
+    /// Taken from invoices, credit or nothing that is known to go back to customers.
     pub refunds: i128,
+    /// What of that was requested or reported as a refund.
+    pub refunded: i128,
+    /// Went back without a place to take it from.
+    pub unplaced: i128,
     /// Given as credit by hand, less what of it was undone.
     pub granted: i128,
     /// Written off, less what of it was undone.
@@ -56,11 +60,12 @@ pub struct Sums {
 
 impl Sums {
     /// What was charged, given back and is owed to customers, less what was paid, taken back, given
-    /// up or is due: nothing, where no cent appeared or vanished.
+    /// up, lost or due: nothing, where no cent appeared or vanished.
     #[must_use]
     pub fn difference(&self) -> i128 {
         (self.charged + self.refunds + self.credit)
             - (self.captured + self.credited + self.granted + self.written_off + self.receivable)
+            - self.unplaced
     }
 
     fn plus(&mut self, other: &Self) {
@@ -68,6 +73,8 @@ impl Sums {
         self.credited += other.credited;
         self.captured += other.captured;
         self.refunds += other.refunds;
+        self.refunded += other.refunded;
+        self.unplaced += other.unplaced;
         self.granted += other.granted;
         self.written_off += other.written_off;
         self.receivable += other.receivable;
@@ -148,7 +155,7 @@ impl Account {
                 self.currency = Some(opened.currency);
             }
             AccountEvent::Invoice(event) => self.invoice(event, law),
-            AccountEvent::Payment(event) => self.payment(event),
+            AccountEvent::Payment(event) => self.payment(event, law),
             AccountEvent::Credit(event) => self.credit(event, law),
             AccountEvent::Subscription(event) => self.subscription(event, law),
             AccountEvent::Profile(_) | AccountEvent::Order(_) | AccountEvent::Usage(_) => {}
@@ -212,17 +219,45 @@ impl Account {
         self.sums.credit += note.to_credit.minor();
     }
 
-    fn payment(&mut self, event: &PaymentEvent) {
+    fn payment(&mut self, event: &PaymentEvent, law: &mut Law<'_>) {
         match event {
             PaymentEvent::PaymentCaptured(captured) => {
                 self.sums.captured += captured.amount.minor();
                 // Held for the customer until an invoice or the account's credit takes it.
                 self.sums.credit += captured.amount.minor();
             }
-            PaymentEvent::RefundRequested(_)
-            | PaymentEvent::RefundProcessed(_)
-            | PaymentEvent::RefundFailed(_) => {}
+            PaymentEvent::RefundRequested(requested) => {
+                self.refunded(requested.refund_id, requested.amount, law);
+            }
+            PaymentEvent::RefundReported(reported) => self.reported(reported, law),
+            PaymentEvent::RefundProcessed(_)
+            | PaymentEvent::RefundFailed(_)
+            | PaymentEvent::PaymentFeeCharged(_)
+            | PaymentEvent::PaymentFailed(_)
+            | PaymentEvent::DisputeOpened(_)
+            | PaymentEvent::DisputeClosed(_) => {}
         }
+    }
+
+    fn reported(&mut self, reported: &RefundReported, law: &mut Law<'_>) {
+        let (credit, unplaced) = (reported.from_credit.minor(), reported.unplaced.minor());
+        let parts = reported.from_invoices.minor() + credit + unplaced;
+        let adds_up = parts == reported.amount.minor() && credit >= 0 && unplaced >= 0;
+        law("a_reported_refund_is_accounted_for", adds_up, &|| format!("{}", reported.refund_id));
+        self.sums.credit -= credit;
+        self.sums.unplaced += unplaced;
+        // What credit notes took of it came with them, before it.
+        self.sums.refunds += credit + unplaced;
+        self.refunded(reported.refund_id, reported.amount, law);
+    }
+
+    /// What goes back was taken from somewhere first.
+    fn refunded(&mut self, id: RefundId, amount: Money, law: &mut Law<'_>) {
+        self.sums.refunded += amount.minor();
+        let Sums { refunds, refunded, .. } = self.sums;
+        law("refunds_are_taken_from_somewhere", refunded <= refunds, &|| {
+            format!("{id}: {refunded} of {refunds}")
+        });
     }
 
     fn credit(&mut self, event: &CreditEvent, law: &mut Law<'_>) {
