@@ -375,6 +375,13 @@ mod tests {
         invariants
     }
 
+    /// A payment of 15 of which 5 went back, and a second one, of which 4 did.
+    fn reported() -> Vec<Recorded> {
+        let given = given_subscribed("pro").and(confirm("order_1", "pay_2"));
+        let given = given.and(refunded_outside("pay_1", "rfnd_1", "5"));
+        given.and(refunded_outside("pay_2", "rfnd_2", "4")).events().to_vec()
+    }
+
     fn history() -> Vec<Recorded> {
         let given =
             given_account().and(tax_rules("GB", "20", false)).and(order_of("pro")).and_paid();
@@ -384,7 +391,13 @@ mod tests {
 
     /// The laws that break when an event of the history is planted anew.
     fn broken_by(plant: impl Fn(&mut Event) -> bool) -> Vec<&'static str> {
-        let mut events = history();
+        broken_in(history(), plant)
+    }
+
+    fn broken_in(
+        mut events: Vec<Recorded>,
+        plant: impl Fn(&mut Event) -> bool,
+    ) -> Vec<&'static str> {
         let planted = events.iter_mut().any(|recorded| plant(&mut recorded.event));
         assert!(planted, "nothing was planted");
         let mut laws: Vec<_> = read(&events).breaches().iter().map(|breach| breach.law).collect();
@@ -433,6 +446,44 @@ mod tests {
         });
         assert!(laws.contains(&"a_credit_note_is_accounted_for"), "{laws:?}");
         assert!(laws.contains(&"money_is_conserved"), "{laws:?}");
+    }
+
+    #[test]
+    fn a_cent_that_went_back_from_nowhere_is_found() {
+        let invariants = read(&reported());
+        assert_eq!(invariants.breaches(), []);
+        let sums = invariants.sums()[&Currency::USD];
+        assert_eq!((sums.refunded, sums.refunds, sums.unplaced, sums.credit), (900, 900, 0, 1_100));
+        let report = |event: &mut Event, plant: fn(&mut RefundReported)| match event {
+            Event::Account(AccountEvent::Payment(PaymentEvent::RefundReported(it))) => {
+                plant(it);
+                true
+            }
+            _other => false,
+        };
+        let cent = usd("0.01");
+        let planted: [(&str, fn(&mut RefundReported)); 3] = [
+            ("a_reported_refund_is_accounted_for", |it| it.amount = usd("5.01")),
+            // What no credit note took was taken from nowhere.
+            ("refunds_are_taken_from_somewhere", |it| {
+                (it.amount, it.from_invoices) = (usd("5.01"), usd("5.01"));
+            }),
+            ("a_reported_refund_is_accounted_for", |it| it.unplaced = usd("-0.01")),
+        ];
+        for (law, plant) in planted {
+            let laws = broken_in(reported(), |event| report(event, plant));
+            assert!(laws.contains(&law), "{law}: {laws:?}");
+        }
+        // A credit note without its refund, and credit that is more than there is.
+        let laws = broken_in(reported(), |event| match event {
+            Event::Account(AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note))) => {
+                note.to_refund = note.to_refund.minus(cent).unwrap();
+                true
+            }
+            _other => false,
+        });
+        assert!(laws.contains(&"money_is_conserved"), "{laws:?}");
+        assert!(laws.contains(&"refunds_are_taken_from_somewhere"), "{laws:?}");
     }
 
     #[test]

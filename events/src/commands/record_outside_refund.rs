@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_sum_that_no_credit_note_has_leaves_its_cent_as_credit_until_the_rest_goes_back() {
-        // 30 % on top: 1.00 is 0.77 and 0.23, but no price with its tax makes 0.99.
+        // 30 % on top: 0.74 makes 0.96 and 0.75 makes 0.98, but no price with its tax makes 0.97.
         let given =
             given_account().and(tax_rules("GB", "30", false)).and(order_of("pro")).and_paid();
         let then = given.clone().when(refunded_outside("pay_1", "rfnd_1", "0.97"));
