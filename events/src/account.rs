@@ -23,7 +23,7 @@ pub use self::{
     adjustments::{Adjustment, Adjustments},
     invoices::{Invoice, Invoices, Line},
     orders::{Order, OrderStatus, Orders},
-    payments::{Payment, Payments, Refund, RefundStatus},
+    payments::{Dispute, Payment, Payments, Refund, RefundOrigin, RefundStatus},
     subscription::{Status, Subscription},
     usage::Usage,
 };
@@ -124,6 +124,9 @@ impl Account {
             E::Payment(event) => {
                 if let PaymentEvent::PaymentCaptured(captured) = event {
                     self.orders.paid(captured.order_id)?;
+                }
+                if let PaymentEvent::RefundReported(reported) = event {
+                    self.credit = self.credit.minus(reported.from_credit)?;
                 }
                 self.payments.evolve(event)?;
             }

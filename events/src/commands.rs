@@ -40,7 +40,12 @@ mod publish_plan;
 mod reapply_limits;
 mod reapply_limits_to;
 mod reasons;
+mod record_dispute;
+mod record_fee;
+mod record_outside_refund;
+mod record_payment_failure;
 mod record_refund;
+mod record_refunded_in_all;
 mod redemption;
 mod reject_payment;
 mod release_account;
@@ -94,7 +99,12 @@ pub use self::{
     publish_plan::PublishPlan,
     reapply_limits::ReapplyLimits,
     reapply_limits_to::ReapplyLimitsTo,
+    record_dispute::{DisputeState, RecordDispute},
+    record_fee::RecordFee,
+    record_outside_refund::RecordOutsideRefund,
+    record_payment_failure::RecordPaymentFailure,
     record_refund::{RecordRefund, RefundOutcome},
+    record_refunded_in_all::RecordRefundedInAll,
     reject_payment::RejectPayment,
     release_account::ReleaseAccount,
     release_usage::ReleaseUsage,
@@ -255,6 +265,16 @@ commands! {
     RequestRefund of account_id;
     /// Record what the processor said to a refund.
     RecordRefund of account_id;
+    /// Record what a processor kept of a payment.
+    RecordFee of account_id;
+    /// Record that a payment did not come about.
+    RecordPaymentFailure of account_id;
+    /// Record a refund that nobody had asked for here.
+    RecordOutsideRefund of account_id;
+    /// Record how much of a payment has gone back, all in all.
+    RecordRefundedInAll of account_id;
+    /// Record how a dispute stands.
+    RecordDispute of account_id;
     /// Record what has fallen due.
     SettleDue of account_id;
 }

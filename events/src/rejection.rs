@@ -229,6 +229,17 @@ rejections! {
     /// The processor took another amount.
     AmountDiffers { expected: Money, given: Money } Conflict "amount_differs" "the order is for {expected}, the payment for {given}";
 
+    /// No such payment is booked.
+    PaymentUnknown { payment: String } NotFound "payment_unknown" "no payment {payment} is booked on this account";
+    /// Told before.
+    FeeAlreadyRecorded { payment: String } Conflict "fee_already_recorded" "the fee of payment {payment} is recorded";
+    /// Told before.
+    PaymentFailureKnown { payment: String } Conflict "payment_failure_known" "that payment {payment} failed is recorded";
+    /// Told before.
+    DisputeKnown { dispute: String } Conflict "dispute_known" "what is said of dispute {dispute} is recorded";
+    /// An id that cannot be one.
+    ProcessorIdInvalid Invalid "processor_id_invalid" "a processor's id has 1 to 200 characters, none of control";
+
     /// No such invoice.
     InvoiceUnknown { invoice: InvoiceId } NotFound "invoice_unknown" "no invoice has the id {invoice}";
     /// Nothing due.
@@ -263,6 +274,10 @@ rejections! {
     RefundUnknown { refund: RefundId } NotFound "refund_unknown" "no refund has the id {refund}";
     /// The outcome is known.
     RefundAlreadySettled { refund: RefundId } Conflict "refund_already_settled" "the outcome of refund {refund} is recorded";
+    /// Booked before.
+    RefundKnown { refund: String } Conflict "refund_known" "the processor's refund {refund} is booked already";
+    /// Nothing more went back than is booked.
+    RefundTotalKnown { known: Money } Conflict "refund_total_known" "it is booked that {known} of the payment went back";
 
     /// Nothing has fallen due.
     NothingDue Conflict "nothing_due" "nothing has fallen due on this account";

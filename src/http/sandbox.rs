@@ -198,6 +198,7 @@ async fn confirm(
         processor_order_id: call.capture(0).to_owned(),
         processor_payment_id: payment_id.to_owned(),
         amount: None,
+        merchant: None,
     };
     match app.submit(call.request(command)?).await {
         Ok(receipt) => Ok(Some(receipt.position())),

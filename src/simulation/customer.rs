@@ -299,8 +299,13 @@ impl Customer {
         });
         let Some(processor_order_id) = checkout.await? else { return Ok(()) };
         let processor_payment_id = processor_order_id.replace("order_", "pay_");
-        let command =
-            ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount: None };
+        let command = ConfirmPayment {
+            account_id,
+            processor_order_id,
+            processor_payment_id,
+            amount: None,
+            merchant: None,
+        };
         desk.ask("sandbox", command).await?.ok();
         Ok(())
     }

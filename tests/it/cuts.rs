@@ -86,6 +86,7 @@ async fn prepare(test: &TestApp, case: Case) -> AccountId {
         processor_order_id: paid,
         processor_payment_id: payment,
         amount: None,
+        merchant: None,
     };
     test.submit(confirm).await.unwrap();
     account_id

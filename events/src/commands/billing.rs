@@ -6,6 +6,6 @@ mod settling;
 
 pub(super) use self::{
     charging::{Issue, Item, bill, quote, tax},
-    crediting::{Credit, Creditable, Crediting, credit_of, issue_credit_note},
+    crediting::{Credit, Creditable, Crediting, credit_covering, credit_of, issue_credit_note},
     settling::{collect, grant, pay_what_is_open, recover, settle},
 };

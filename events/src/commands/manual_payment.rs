@@ -48,8 +48,9 @@ pub(super) fn pay_by_hand(
         name_transaction(draft, &account, order, transaction)?;
     }
     let processor_payment_id = processor_order_id.clone();
-    let amount = None;
-    let confirm = ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount };
+    let (amount, merchant) = (None, None);
+    let confirm =
+        ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount, merchant };
     confirm.decide(draft)
 }
 

@@ -132,6 +132,7 @@ pub async fn confirm(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         processor_order_id: stored,
         processor_payment_id: body.payment_id,
         amount: None,
+        merchant: None,
     };
     let receipt = app.submit(call.request(command)?).await?;
     let body = shapes::confirmed(receipt.events.iter().map(AsRef::as_ref));
