@@ -46,6 +46,15 @@ impl Processor {
         }
     }
 
+    /// The name under which it sells, where it is merchant of record: then it owes the taxes, and
+    /// orders for it carry none of ours.
+    #[must_use]
+    pub fn merchant_of_record(&self) -> Option<&'static str> {
+        match self {
+            Self::Sandbox(_) | Self::None => None,
+        }
+    }
+
     /// Whether it can be asked at all: said before anything is written that would need it.
     ///
     /// # Errors

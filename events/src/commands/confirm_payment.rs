@@ -56,6 +56,7 @@ impl ConfirmPayment {
             processor_payment_id: self.processor_payment_id.clone(),
             processor_order_id: self.processor_order_id.clone(),
             amount,
+            merchant: None,
         };
         draft.record(StreamId::Account(account.id), captured)?;
         fulfil(draft, self.account_id, &order, (payment_id, amount))

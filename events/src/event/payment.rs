@@ -20,6 +20,19 @@ events! {
     }
 }
 
+/// What a processor that is merchant of record took, and what it keeps of it for the tax office.
+///
+/// It is the seller towards the customer: it writes the tax invoice, and owes the tax. No tax of it
+/// is ours, neither payable nor on a document of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MerchantShare {
+    /// What the customer paid.
+    pub total: Money,
+    /// What the merchant keeps of it, to remit as tax.
+    pub tax: Money,
+}
+
 /// The processor took the money.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,8 +49,12 @@ pub struct PaymentCaptured {
     pub processor_payment_id: String,
     /// The processor's id of the order.
     pub processor_order_id: String,
-    /// How much.
+    /// How much; where the processor is merchant of record, what the order asks.
     pub amount: Money,
+    /// What the customer paid to a merchant of record, and the tax in it; absent where the processor
+    /// is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<MerchantShare>,
 }
 
 /// Money is reserved to go back; the processor is asked next.

@@ -131,7 +131,9 @@ impl Wanted {
     ) -> Result<(Receipt, OrderShape, bool), ApiError> {
         let Self { account_id, plan, cycle, coupon } = self;
         let notes = noted(notes)?;
-        let command = OrderPlan { account_id, plan: plan.text(), cycle, price: None, coupon };
+        let merchant_of_record = app.processor.merchant_of_record().map(str::to_owned);
+        let (plan, price) = (plan.text(), None);
+        let command = OrderPlan { account_id, plan, cycle, price, coupon, merchant_of_record };
         let receipt = app.submit(call.request_for("", command, notes)?).await?;
         let as_of = AsOf::read(app, account_id, receipt.position()).await?;
         let placed = placed(&receipt);

@@ -53,7 +53,8 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     app.processor.ready()?;
     let price = agreed_price(&app, &call, account_id, body.price.as_deref()).await?;
     let (plan, cycle, coupon) = (body.plan_id, cycle(&body.billing_cycle)?, body.coupon_code);
-    let command = PlaceOrder { account_id, plan, cycle, price, coupon };
+    let merchant_of_record = app.processor.merchant_of_record().map(str::to_owned);
+    let command = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
     let receipt = app.submit(call.request(command)?).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
     let ordered = outcome::last(events.clone(), |event| match event {
@@ -108,6 +109,7 @@ pub(in crate::http) async fn ensure_returning_checkout(
         processor: app.processor.name().to_owned(),
         processor_order_id,
         returns,
+        merchant_of_record: app.processor.merchant_of_record().is_some(),
     };
     // A retry of the whole call meets this step's own key, and so the same answer.
     match app.submit(call.request_for(step, command, None)?).await {
