@@ -296,6 +296,22 @@ impl Processors {
         found.ok_or(ProcessorError::None)
     }
 
+    /// The processor that takes an order of a counter: a merchant of record's order goes to a
+    /// merchant of record, and no other does.
+    ///
+    /// # Errors
+    /// None of that sort is set up.
+    pub fn fitting(
+        &self,
+        counter: Counter,
+        by_merchant: bool,
+    ) -> Result<&Arc<dyn Processor>, ProcessorError> {
+        let wanted = self.preferred.at(counter).into_iter();
+        let known = wanted.filter_map(|name| self.named(name).ok()).chain(self.iter());
+        let mut able = known.filter(|it| it.name() != manual::NAME);
+        able.find(|it| it.merchant().is_some() == by_merchant).ok_or(ProcessorError::None)
+    }
+
     /// Every processor.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Processor>> {
         self.known.iter()

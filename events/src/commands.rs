@@ -24,10 +24,12 @@ mod credit_invoice;
 mod customise_limits;
 mod due;
 mod edit_plan;
+mod follow_processor;
 mod give_up_order;
 mod grant_credit;
 mod held_plan;
 mod issue_key;
+mod link_subscription;
 mod manual_payment;
 mod mark_payment_sent;
 mod offer_coupon;
@@ -36,6 +38,7 @@ mod open_book;
 mod open_session;
 mod order_plan;
 mod place_order;
+mod processor_run;
 mod publish_plan;
 mod reapply_limits;
 mod reapply_limits_to;
@@ -50,6 +53,7 @@ mod redemption;
 mod reject_payment;
 mod release_account;
 mod release_usage;
+mod renew_by_processor;
 mod report_usage;
 mod request_refund;
 mod reserve_usage;
@@ -60,6 +64,7 @@ mod revise_plan;
 mod revise_seller;
 mod revoke_key;
 mod rotate_key;
+mod settle_plan_change;
 mod start_checkout;
 mod start_manual_checkout;
 mod switch_feature;
@@ -85,9 +90,11 @@ pub use self::{
     customise_limits::CustomiseLimits,
     due::SettleDue,
     edit_plan::{EditPlan, PlanEdit},
+    follow_processor::FollowProcessor,
     give_up_order::GiveUpOrder,
     grant_credit::GrantCredit,
     issue_key::IssueKey,
+    link_subscription::LinkSubscription,
     manual_payment::MANUAL,
     mark_payment_sent::MarkPaymentSent,
     offer_coupon::OfferCoupon,
@@ -108,6 +115,7 @@ pub use self::{
     reject_payment::RejectPayment,
     release_account::ReleaseAccount,
     release_usage::ReleaseUsage,
+    renew_by_processor::{ChargeReason, RenewByProcessor},
     report_usage::ReportUsage,
     request_refund::RequestRefund,
     reserve_usage::ReserveUsage,
@@ -118,6 +126,7 @@ pub use self::{
     revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
     rotate_key::{OVERLAP_SECONDS_MAX, RotateKey},
+    settle_plan_change::{PlanChangeOutcome, SettlePlanChange},
     start_checkout::{Returns, StartCheckout},
     start_manual_checkout::StartManualCheckout,
     switch_feature::SwitchFeature,
@@ -259,6 +268,14 @@ commands! {
     CreditInvoice of account_id;
     /// Undo a wrong adjustment.
     UndoAdjustment of account_id;
+    /// Record that a processor runs the subscription of an order.
+    LinkSubscription of account_id;
+    /// Record that a processor took money for a subscription that it runs.
+    RenewByProcessor of account_id;
+    /// Take a processor's word on how a subscription that it runs stands.
+    FollowProcessor of account_id;
+    /// Record what a processor answered to a plan change.
+    SettlePlanChange of account_id;
     /// Several changes of a subscription, all or nothing.
     AmendSubscription of account_id;
     /// Give money back by the refund policy.

@@ -340,7 +340,10 @@ impl Account {
             | SubscriptionEvent::SubscriptionRecovered(_)
             | SubscriptionEvent::SubscriptionEnded(_)
             | SubscriptionEvent::LimitsCustomised(_)
-            | SubscriptionEvent::LimitsReapplied(_) => {}
+            | SubscriptionEvent::LimitsReapplied(_)
+            | SubscriptionEvent::SubscriptionLinked(_)
+            | SubscriptionEvent::SubscriptionFollowed(_)
+            | SubscriptionEvent::PlanChangeRequested(_) => {}
         }
     }
 

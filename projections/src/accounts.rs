@@ -121,7 +121,10 @@ impl AccountRow {
             | S::SubscriptionSuspended(_)
             | S::SubscriptionRecovered(_)
             | S::LimitsCustomised(_)
-            | S::LimitsReapplied(_) => {}
+            | S::LimitsReapplied(_)
+            | S::SubscriptionLinked(_)
+            | S::SubscriptionFollowed(_)
+            | S::PlanChangeRequested(_) => {}
         }
     }
 

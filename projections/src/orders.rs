@@ -130,9 +130,13 @@ impl OrderRow {
             A::Payment(PaymentEvent::PaymentCaptured(_)) if self.payment_id.is_some() => {}
             A::Payment(PaymentEvent::PaymentCaptured(captured)) => {
                 self.status = OrderStatus::Paid;
-                self.paid_at = Some(at);
-                self.payment_id = Some(captured.payment_id);
-                self.captured(captured);
+                // Money that a processor took for nothing any more names the order that its
+                // subscription began with, which the first payment paid.
+                if self.payment_id.is_none() {
+                    self.paid_at = Some(at);
+                    self.payment_id = Some(captured.payment_id);
+                    self.captured(captured);
+                }
             }
             A::Subscription(S::TrialStarted(started)) => {
                 self.fulfilled(started.subscription_id, at)

@@ -255,6 +255,7 @@ impl Customer {
             cycle,
             price,
             coupon: coupon.map(str::to_owned),
+            merchant_of_record: None,
         };
         self.dodges = false;
         let placed = desk.ask(PANEL, command.clone()).await?;
@@ -277,9 +278,14 @@ impl Customer {
         });
         let Some(amount) = waiting.await? else { return Ok(()) };
         let (processor, processor_order_id) = desk.processor_order(order_id, amount);
-        let returns = Returns::default();
-        let command =
-            StartCheckout { account_id, order_id, processor, processor_order_id, returns };
+        let command = StartCheckout {
+            account_id,
+            order_id,
+            processor,
+            processor_order_id,
+            returns: Returns::default(),
+            merchant_of_record: false,
+        };
         desk.ask(PANEL, command).await?.ok();
         Ok(())
     }

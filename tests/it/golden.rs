@@ -194,6 +194,7 @@ fn of_lines(line: &InvoiceLine, tax: &Tax) -> &'static str {
     match (tax.supply, &line.proration, line.discount.map(|it| it.value)) {
         (Supply::ReverseCharge, _, _) => ".reverse_charge",
         (Supply::Export, _, _) => ".export",
+        (Supply::MerchantOfRecord, _, _) => ".receipt",
         (Supply::Taxed, _, _) if tax.inclusive => ".tax_inclusive",
         (Supply::Taxed, _, _) if tax.rates.len() > 1 => ".gst_split",
         (Supply::Taxed, _, _) if tax.rates[0].name == "IGST" => ".gst",

@@ -134,8 +134,9 @@ pub fn open_session(key_id: KeyId, hash: &str) -> OpenSession {
 #[must_use]
 pub fn place_order() -> PlaceOrder {
     let cycle = Cycle::Monthly;
-    let (price, coupon) = (None, None);
-    PlaceOrder { account_id: account_id(), plan: "pro".into(), cycle, price, coupon }
+    let (price, coupon, merchant_of_record) = (None, None, None);
+    let (account_id, plan) = (account_id(), "pro".into());
+    PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record }
 }
 
 /// A bank transfer, as a way of paying by hand.
