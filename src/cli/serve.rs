@@ -1,6 +1,6 @@
 //! `daybook serve`: the ledger over HTTP, until it is asked to stop.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -22,6 +22,7 @@ use crate::{
     local_postgres::ServerLock,
     processors::settings::Settings,
     scheduler,
+    settlement::{reconcile, worker},
 };
 
 /// Serve the ledger over HTTP.
@@ -115,15 +116,18 @@ pub(super) async fn serve(
             Some(tokio::spawn(scheduler::run(app.clone())))
         }
     };
+    let worker = tokio::spawn(worker::run(app.clone()));
+    let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
+    let reconciler = (!pause.is_zero()).then(|| tokio::spawn(reconcile::every(app.clone(), pause)));
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
     let proxies = Proxies::new(serving.trusted_proxies.clone());
     let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
-    if let Some(scheduler) = scheduler {
-        scheduler.abort();
-        let _ = scheduler.await;
+    for task in scheduler.into_iter().chain([worker]).chain(reconciler) {
+        task.abort();
+        let _ = task.await;
     }
     app.close().await;
     if stopped.open > 0 {
