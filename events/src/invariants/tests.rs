@@ -81,13 +81,16 @@ fn a_cent_too_much_is_found() {
     assert!(laws.contains(&"money_is_conserved"), "{laws:?}");
 }
 
+/// A fault in a reported refund.
+type Plant = fn(&mut RefundReported);
+
 #[test]
 fn a_cent_that_went_back_from_nowhere_is_found() {
     let invariants = read(&reported());
     assert_eq!(invariants.breaches(), []);
     let sums = invariants.sums()[&Currency::USD];
     assert_eq!((sums.refunded, sums.refunds, sums.unplaced, sums.credit), (900, 900, 0, 1_100));
-    let report = |event: &mut Event, plant: fn(&mut RefundReported)| match event {
+    let report = |event: &mut Event, plant: Plant| match event {
         Event::Account(AccountEvent::Payment(PaymentEvent::RefundReported(it))) => {
             plant(it);
             true
@@ -95,7 +98,7 @@ fn a_cent_that_went_back_from_nowhere_is_found() {
         _other => false,
     };
     let cent = usd("0.01");
-    let planted: [(&str, fn(&mut RefundReported)); 3] = [
+    let planted: [(&str, Plant); 3] = [
         ("a_reported_refund_is_accounted_for", |it| it.amount = usd("5.01")),
         // What no credit note took was taken from nowhere.
         ("refunds_are_taken_from_somewhere", |it| {
