@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn every_documents_number_has_at_most_sixteen_characters() {
+        for series in [Series::Invoice, Series::CreditNote, Series::Receipt, Series::ReceiptNote] {
+            for start_month in [1, 4] {
+                let year = FinancialYear::of("2026-05-01".parse().unwrap(), start_month);
+                let number = format!("{}{:06}", series.counter(&year), 999_999);
+                assert!(number.len() <= 16, "{number}");
+            }
+        }
+    }
+
+    #[test]
     fn a_financial_year_begins_in_its_own_month() {
         assert_eq!(year("2026-03-31", 1), "-2026-");
         assert_eq!(year("2026-03-31", 4), "/25-26/");

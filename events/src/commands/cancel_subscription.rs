@@ -59,6 +59,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_processor_runs_ends_with_the_processors_period() {
+        let given = given_run_by_merchant();
+        let ends = |given: &Given| given.account().next_due().unwrap().0.to_string();
+        assert_eq!(ends(&given.clone().and(cancel(true))), "2026-06-01T00:00:00.000000Z");
+        // Its renewal is not known here yet, and it is not over because of that.
+        let late = given.clone().at("2026-06-01T06:00:00Z");
+        assert_eq!(ends(&late.and(cancel(true))), "2026-07-01T00:00:00.000000Z");
+        let renews_at = Some("2026-06-01T00:00:30Z".parse().unwrap());
+        let word = crate::commands::FollowProcessor {
+            renews_at,
+            ..word("active", "2026-05-02T00:00:00Z")
+        };
+        assert_eq!(ends(&given.clone().and(word).and(cancel(true))), "2026-06-01T00:00:30.000000Z");
+        given.clone().and(cancel(true)).when(resume()).recorded(&["subscription.resumed"]);
+        // Now is now here; the processor ends it with its period, and does not bring it back.
+        let now = given.and(cancel(false));
+        assert!(now.account().live().is_none());
+        now.when(resume()).rejected("resume_not_possible");
+    }
+
+    #[test]
     fn what_is_cancelled_or_absent_cannot_be_cancelled() {
         given_subscribed("pro")
             .and(cancel(true))

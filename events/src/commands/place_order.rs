@@ -189,6 +189,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_merchant_of_record_sells_carries_no_tax_of_ours() {
+        // Not even the country matters, which is the merchant's to ask for.
+        let given = given_account().and(tax_rules("DE", "19", false));
+        let then = given.when(order_at_merchant());
+        assert_eq!(then.order_amount(), "15.00 USD");
+        let paid = given_run_by_merchant();
+        let receipt = paid.account().invoices.iter().next().unwrap().clone();
+        assert_eq!(receipt.number, "RC-2026-000001");
+        assert!(receipt.tax.is_by_merchant_of_record() && receipt.tax.rates.is_empty());
+        // The series of tax invoices has no gap for it, and credit notes on it have their own.
+        let credited = paid.clone().and(credit_invoice(&paid, None)).and(cancel(false));
+        assert_eq!(credited.count("credit_note.issued"), 1);
+        let note = credited.events().iter().rev().find_map(|recorded| {
+            (recorded.event.type_name() == "credit_note.issued").then(|| recorded.number.clone())
+        });
+        assert_eq!(note.flatten().as_deref(), Some("RN-2026-000001"));
+        let own = credited.and(order_of("enterprise_lite")).and_paid();
+        let newest = own.account().invoices.iter().last().unwrap().number.clone();
+        assert_eq!(newest, "INV-2026-000001");
+    }
+
+    #[test]
     fn a_custom_price_is_agreed_and_only_where_the_plan_has_one() {
         let agreed = |plan, amount| PlaceOrder { price: Some(usd(amount)), ..order(plan) };
         let then = given_account().when(agreed("enterprise", "499"));

@@ -226,12 +226,12 @@ fn containing(anchor: Anchor, at: Timestamp) -> u32 {
     index
 }
 
-/// From an instant to the end of its period, or of the newest that has begun.
+/// From an instant to the end of its period, whether or not that has begun here.
 fn rest_of_period(subscription: &Subscription, at: Timestamp) -> Span {
-    let index = containing(subscription.anchor, at).min(subscription.period_index);
-    let period = subscription.anchor.period(index);
-    let start = at.whole_second();
-    if period.contains(start) { Span { start, end: period.end } } else { period }
+    let period = subscription.anchor.period(containing(subscription.anchor, at));
+    // Never the whole of it: that is what its renewal bills.
+    let start = at.whole_second().max(period.start.plus_seconds(1));
+    Span { start, end: period.end }
 }
 
 fn is_billed(account: &Account, subscription: &Subscription, period: Span) -> bool {

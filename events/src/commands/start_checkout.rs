@@ -127,6 +127,30 @@ mod tests {
     }
 
     #[test]
+    fn our_tax_or_the_merchants_and_never_both_or_neither() {
+        let wrong = "checkout_wrong_merchant";
+        let given = given_account().and(tax_rules("GB", "20", false)).and(order_at_merchant());
+        let ordinary = given.start_checkout("order_1");
+        given.clone().when(ordinary).rejected(wrong);
+        given.clone().when(given.start_manual_checkout("manual")).rejected(wrong);
+        given.clone().when(given.confirm_by_hand(None)).rejected(wrong);
+        given.clone().when(given.merchant_checkout()).recorded(&["checkout.started"]);
+        let taxed = given_account().and(tax_rules("GB", "20", false)).and(place_order());
+        taxed.clone().when(taxed.merchant_checkout()).rejected(wrong);
+        // The first period after free days is the merchant's too, and so is its open invoice.
+        let trial = given_account().and(with_trial("pro", 14)).and(order_at_merchant());
+        let billed = trial.at("2026-05-15T00:00:00Z").and(settle_due());
+        assert_eq!(billed.account().invoices.iter().last().unwrap().number, "RC-2026-000001");
+        let ordinary = billed.start_checkout("order_1");
+        billed.clone().when(ordinary).rejected(wrong);
+        let checkout = billed.merchant_checkout();
+        let linking = link(billed.newest_order());
+        let begun = billed.and(checkout).and(linking).and(confirm("ls_order", "first"));
+        assert!(begun.account().live().unwrap().processor().is_some());
+        assert_eq!(begun.account().next_due(), None);
+    }
+
+    #[test]
     fn a_paid_order_needs_no_checkout() {
         let given = given_subscribed("pro");
         let start = given.start_checkout("order_again");

@@ -27,6 +27,7 @@ use crate::http::{
     error::ApiError,
     fields::{NoFields, cycle},
     outcome,
+    processor::at_processor,
     reading::{next_page, shown},
 };
 use crate::{app::App, processors::Counter};
@@ -190,6 +191,7 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let NoFields {} = call.json_or_empty()?;
     let (account_id, order_id) = own(&app, &call).await?;
     let receipt = app.submit(call.request(GiveUpOrder { account_id, order_id })?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     let as_of = AsOf::read(&app, account_id, receipt.position()).await?;
     let order = as_of.shape(&as_of.order(order_id)?)?;
     Ok(Answer::ok(&OrderDone { success: true, order }).at(receipt.position()))
