@@ -1,6 +1,7 @@
 //! Lemon Squeezy: its checkouts, subscriptions, refunds and webhooks. It is the merchant: the tax
 //! that it takes is its own to pay, and the invoice with the tax is its own too.
 
+pub mod objects;
 pub mod webhook;
 
 use super::settings::{SettingsError, Source};

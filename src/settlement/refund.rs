@@ -1,7 +1,7 @@
 //! Asking a processor to send money back that is reserved already.
 
 use daybook_events::{
-    commands::RefundOutcome, event::RefundRequested, ids::AccountId, store::SubmitError,
+    Rejection, commands::RefundOutcome, event::RefundRequested, ids::AccountId, store::SubmitError,
     world::World,
 };
 use thiserror::Error;
@@ -56,12 +56,15 @@ async fn refunding(
         Some(payment.captured.amount)
     };
     let captured = app.ledger.look(Some(account), captured).await?;
-    let before = captured.and_then(|all| all.minus(requested.refundable_before).ok());
+    // A processor is told how much of the payment goes back: without the payment, nothing can.
+    let captured = captured.ok_or(Rejection::RefundUnknown { refund: requested.refund_id })?;
+    let before = captured.minus(requested.refundable_before).ok();
     let total_after = before.and_then(|before| before.plus(requested.amount).ok());
     Ok(Refunding {
         refund_id: requested.refund_id,
         processor_payment_id: requested.processor_payment_id.clone(),
         amount: requested.amount,
+        captured,
         total_after: total_after.unwrap_or(requested.amount),
     })
 }
