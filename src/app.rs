@@ -30,8 +30,8 @@ use crate::{
     config::Opening,
     gate::Gate,
     processors::{
-        Processor, Processors, manual::Manual, razorpay::Razorpay, sandbox::Sandbox,
-        settings::Settings,
+        Processor, Processors, lemonsqueezy::LemonSqueezy, manual::Manual, razorpay::Razorpay,
+        sandbox::Sandbox, settings::Settings,
     },
     seal::Seal,
 };
@@ -297,6 +297,10 @@ async fn processors(
             return Err(AppError::KeyOfAnotherKind { processor: "Razorpay", kind });
         }
         known.push(Arc::new(Razorpay::new(settings.clone()).map_err(AppError::Processor)?));
+    }
+    if let Some(settings) = &settings.lemonsqueezy {
+        // Its keys do not say of which mode they are.
+        known.push(Arc::new(LemonSqueezy::new(settings.clone()).map_err(AppError::Processor)?));
     }
     let sandbox = match kind {
         BookKind::Live => None,

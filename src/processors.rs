@@ -83,6 +83,8 @@ pub struct Refunding {
     pub processor_payment_id: String,
     /// How much.
     pub amount: Money,
+    /// How much the ledger booked of the payment: a merchant's own tax is not in it.
+    pub captured: Money,
     /// How much of the payment will have gone back with it, all refunds together: a processor
     /// without idempotency tells by that whether this one is done.
     pub total_after: Money,

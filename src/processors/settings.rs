@@ -211,6 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn variants_are_a_list_or_said_to_be_none_at_once() {
+        let with = |text| {
+            let store = [("LEMONSQUEEZY_API_KEY", "key"), ("LEMONSQUEEZY_STORE_ID", "1")];
+            read(&[store[0], store[1], ("LEMONSQUEEZY_VARIANTS", text)])
+        };
+        let settings = with("pro/monthly=20,pro/yearly=21").unwrap().lemonsqueezy.unwrap();
+        assert_eq!(settings.variants.plan_of("21").unwrap().0, "pro");
+        let bad = with("pro=20").unwrap_err().to_string();
+        assert!(bad.contains("LEMONSQUEEZY_VARIANTS") && bad.contains("pro=20"), "{bad}");
+    }
+
+    #[test]
     fn a_secret_may_lie_in_a_file_and_never_shows_itself() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "hush-hush\n").unwrap();

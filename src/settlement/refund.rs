@@ -64,6 +64,7 @@ fn reserved(account: &Account, id: RefundId) -> Option<(String, Refunding)> {
         refund_id: id,
         processor_payment_id: captured.processor_payment_id.clone(),
         amount: refund.amount,
+        captured: captured.amount,
         total_after,
     };
     Some((captured.processor.clone(), refunding))
