@@ -10,6 +10,7 @@
 pub mod answer;
 mod auth;
 pub mod call;
+pub mod checkout;
 pub mod conditional;
 pub mod contract;
 pub mod error;

@@ -15,6 +15,7 @@ use daybook_projections::{
 };
 
 use super::{
+    checkout,
     contract::{
         Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
         params::{
@@ -312,6 +313,10 @@ routes! {
             "The sandbox's checkout page" => 200 Html;
         POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Form<sandbox::PayForm>),
             "Pay in the sandbox" => 200 Json<sandbox::SandboxPayment>;
+        GET "/checkout/{id}" PUBLIC, checkout::page,
+            "The page on which Razorpay takes a payment" => 200 Html;
+        POST "/checkout/{id}/return" PUBLIC, checkout::returned(Form<checkout::ReturnForm>),
+            "Come back from Razorpay, which signs what it took" => 200 Html;
         POST "/webhooks/{processor}" PUBLIC, inbound::take(inbound::ProcessorMessage),
             "Messages of a processor, signed by it" => 200 Json<inbound::Taken>;
         GET "/api/ledger/inbox" READERS, ledger::inbox::list[NUMBERED, STATE],

@@ -35,7 +35,7 @@ fn policy(order: &OrderRow) -> String {
 }
 
 /// Where an URL leads, as a source in a policy.
-fn source(url: &str) -> Option<String> {
+pub(super) fn source(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     Some(match url.host()? {
         // Policies have no way to name one.
@@ -44,7 +44,8 @@ fn source(url: &str) -> Option<String> {
     })
 }
 
-const STYLE: &str = "
+/// How a page to pay on looks, by day and by night.
+pub(super) const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #16202c; --soft: #5b6b7d; --paper: #ffffff;
   --ground: #eef1f5; --line: #d5dce4; --accent: #0b5fff; --on-accent: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8edf3; --soft: #9fb0c3; --paper: #18202b;
@@ -98,13 +99,13 @@ pub async fn page(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 }
 
 /// A way from the page, where there is one.
-fn link(id: &str, text: &str, url: Option<&str>) -> String {
+pub(super) fn link(id: &str, text: &str, url: Option<&str>) -> String {
     let link = |url| format!("<a class=\"button\" id=\"{id}\" href=\"{}\">{text}</a>", escape(url));
     url.map(link).unwrap_or_default()
 }
 
 /// What the page says of an order that nobody can pay.
-fn closed(order: &OrderRow) -> String {
+pub(super) fn closed(order: &OrderRow) -> String {
     let state = match order.status {
         OrderStatus::Paid => "This order is paid",
         OrderStatus::Cancelled => "This order was cancelled",
@@ -187,7 +188,7 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Books a payment: the position, or `None` where a second click brings the same news.
-async fn confirm(
+pub(super) async fn confirm(
     app: &Arc<App>,
     call: &Call,
     order: &OrderRow,
@@ -277,13 +278,22 @@ fn fails(form: &[u8]) -> Result<bool, ApiError> {
 
 /// The order whose checkout the address names.
 async fn order(app: &Arc<App>, call: &Call) -> Result<OrderRow, ApiError> {
-    app.settled(Reach::Ledger).await;
-    let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
-    let of_sandbox = |row: &OrderRow| row.processor.as_deref() == Some("sandbox");
-    row.filter(of_sandbox).ok_or_else(ApiError::not_found)
+    order_at(app, call, "sandbox").await
 }
 
-fn details(order: &OrderRow) -> String {
+/// The order of a processor whose checkout the address names.
+pub(super) async fn order_at(
+    app: &Arc<App>,
+    call: &Call,
+    processor: &str,
+) -> Result<OrderRow, ApiError> {
+    app.settled(Reach::Ledger).await;
+    let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
+    let of_processor = |row: &OrderRow| row.processor.as_deref() == Some(processor);
+    row.filter(of_processor).ok_or_else(ApiError::not_found)
+}
+
+pub(super) fn details(order: &OrderRow) -> String {
     format!(
         "<dl><dt>Order</dt><dd>{}</dd><dt>For</dt><dd>{}, {}</dd>
          <dt>Reference</dt><dd><code>{}</code></dd></dl>",

@@ -93,12 +93,13 @@ fn edge_applies(code: &str, route: &Route) -> bool {
             route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH)
         }
         "signature_invalid" => {
-            route.operation.ends_with("::confirm") || route.operation == "inbound::take"
+            ["inbound::take", "checkout::returned"].contains(&route.operation)
+                || route.operation.ends_with("::confirm")
         }
         "signature_missing" | "webhook_secret_missing" => route.operation == "inbound::take",
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
-        "payment_failed" => route.operation == "sandbox::pay",
+        "payment_failed" => ["sandbox::pay", "checkout::returned"].contains(&route.operation),
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
         "version_conflict"
         | "overloaded"
@@ -126,6 +127,7 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
             &["account_exists", "billing_", "tax_", "country_", "external_"],
         ),
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
+        ("checkout::returned", &["order_already_paid", "account_parked"]),
     ];
     let narrow = NARROW.iter().find(|(operation, _)| route.operation.starts_with(operation));
     let told = narrow.is_none_or(|(_, codes)| codes.iter().any(|it| code.starts_with(it)));

@@ -115,6 +115,11 @@ fn also(route: &Route, gives: &mut SchemaGenerator) -> Vec<Also> {
             page(402, "The payment failed, as asked"),
             page(409, "The order cannot be paid"),
         ],
+        "checkout::returned" => vec![
+            page(303, "It is paid, and the customer goes on"),
+            page(402, "The payment failed"),
+            page(409, "Another payment has paid the order"),
+        ],
         _ => Vec::new(),
     }
 }
