@@ -304,7 +304,10 @@ async fn processors(
     }
     let sandbox = match kind {
         BookKind::Live => None,
-        BookKind::Sandbox => Some(Arc::new(Sandbox::new(secret(ledger, "sandbox_secret").await?))),
+        BookKind::Sandbox => {
+            let secret = secret(ledger, "sandbox_secret").await?;
+            Some(Arc::new(Sandbox::new(secret, ledger.pool().clone())))
+        }
     };
     known.extend(sandbox.clone().map(|sandbox| sandbox as Arc<dyn Processor>));
     Ok((Processors::new(known, settings.preferred.clone()), sandbox))

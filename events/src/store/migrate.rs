@@ -86,6 +86,8 @@ async fn grant(connection: &mut PgConnection, serving: Option<&str>) -> Result<(
              grant insert, update on inbox_outcomes to {role};
              grant insert, delete on inbox_refused to {role};
              grant insert on reconciliations to {role};
+             grant insert, update on sandbox_payments, sandbox_refunds, sandbox_disputes,
+                 sandbox_messages to {role};
              grant update (position, recorded_at, frontier, numbers) on head to {role};"
         );
     }
