@@ -31,6 +31,7 @@ use crate::{
     gate::Gate,
     processors::{Processor, sandbox::Sandbox},
     seal::Seal,
+    webhooks::target::Outbound,
 };
 
 /// How long a read waits for the projections to show what its caller has written.
@@ -96,6 +97,8 @@ pub struct App {
     pub seal: Seal,
     /// Who may come in.
     pub gate: Gate,
+    /// The way out for webhooks.
+    pub outbound: Outbound,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -120,7 +123,14 @@ impl App {
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
         let (reads, written) = (Reads::new(pool), Mutex::default());
-        Ok(Self { ledger, processor, face, seal, gate, reads, progress, written })
+        let outbound = Outbound::new(Vec::new());
+        Ok(Self { ledger, processor, face, seal, gate, outbound, reads, progress, written })
+    }
+
+    /// Sends webhooks by another way out than to the public internet alone.
+    #[must_use]
+    pub fn sending_by(self, outbound: Outbound) -> Self {
+        Self { outbound, ..self }
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.
