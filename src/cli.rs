@@ -20,6 +20,7 @@ mod simulate;
 mod tax;
 mod tick;
 mod verify;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -87,6 +88,9 @@ enum Command {
     /// List or close the sessions that keys have opened
     #[command(subcommand)]
     Session(session::Session),
+    /// Where webhooks go, and what became of them
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Show what happened: a stream, an account, or a range of positions
     Replay(replay::Replay),
     /// Check every hash, the order, and every projection, row by row
@@ -139,6 +143,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Policy(command) => command.run(&place, output).await,
         Command::Key(command) => command.run(&place, output).await,
         Command::Session(command) => command.run(&place, output).await,
+        Command::Webhook(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,
         Command::Tick(command) => command.run(&place, output).await,

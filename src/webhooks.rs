@@ -11,7 +11,7 @@ pub mod address;
 pub mod delivery;
 pub mod endpoint;
 pub mod interest;
-mod message;
+pub mod message;
 mod planner;
 pub mod requests;
 pub mod schedule;
@@ -24,7 +24,6 @@ use daybook_projections::EngineError;
 use thiserror::Error;
 
 pub use self::{
-    message::of_event,
     planner::plan,
     sender::{Sender, run},
 };

@@ -26,6 +26,7 @@ use crate::{
     database::Database,
     http::server,
     simulation::{self, Shape},
+    webhooks::target::Outbound,
 };
 
 /// Fill a sandbox ledger with a year of believable history, then serve it.
@@ -72,7 +73,8 @@ impl Demo {
             let face = serve::face(&self.serving, &listener)?;
             let url = face.public_url.clone();
             let app = App::open(pool.clone(), options(), &Opening::example(), face).await?;
-            let app = Arc::new(app);
+            let outbound = Outbound::new(self.serving.webhooks.networks.clone());
+            let app = Arc::new(app.sending_by(outbound));
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;
             if self.no_serve {

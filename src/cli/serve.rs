@@ -21,6 +21,7 @@ use crate::{
     },
     local_postgres::ServerLock,
     scheduler,
+    webhooks::{self, target::Outbound},
 };
 
 /// Serve the ledger over HTTP.
@@ -47,6 +48,7 @@ impl Serve {
                 let served = async {
                     let face = face(&self.serving, &listener)?;
                     let app = App::open(pool.clone(), options(), &self.opening, face).await?;
+                    let app = app.sending_by(Outbound::new(self.serving.webhooks.networks.clone()));
                     serve(listener, Arc::new(app), &self.serving).await
                 };
                 let served = watched(&database, served).await;
@@ -112,15 +114,16 @@ pub(super) async fn serve(
             Some(tokio::spawn(scheduler::run(app.clone())))
         }
     };
+    let webhooks = tokio::spawn(webhooks::run(app.clone()));
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
     let proxies = Proxies::new(serving.trusted_proxies.clone());
     let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
-    if let Some(scheduler) = scheduler {
-        scheduler.abort();
-        let _ = scheduler.await;
+    for task in scheduler.into_iter().chain([webhooks]) {
+        task.abort();
+        let _ = task.await;
     }
     app.close().await;
     if stopped.open > 0 {

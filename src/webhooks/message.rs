@@ -49,8 +49,11 @@ pub async fn of_event(
     }
 }
 
-/// The bytes of a delivery.
-pub(super) async fn body(
+/// The bytes of a delivery, as they are sent.
+///
+/// # Errors
+/// A history that cannot be read.
+pub async fn body(
     app: &App,
     endpoint: &Endpoint,
     delivery: &Delivery,

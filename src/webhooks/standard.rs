@@ -114,10 +114,6 @@ mod tests {
     /// No event of interest has a field of particulars that is not known here.
     #[test]
     fn every_field_of_particulars_is_known() {
-        let mut generator = schemars::SchemaGenerator::default();
-        let party = generator.subschema_for::<daybook_events::personal::Personal>().to_value();
-        let text = include_str!("../../docs/EVENTS.md");
-        assert!(party.is_object() && !text.is_empty());
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/events");
         for (name, news) in interest::TABLE {
             let path = format!("{folder}/{name}.v1.json");
@@ -136,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_goes_without_its_largest_field_and_says_so() {
-        let mut recorded = (**given_subscribed("pro").events().last().unwrap()).clone();
+        let mut recorded = given_subscribed("pro").events().last().unwrap().clone();
         let parked = AccountParked { code: "c".to_owned(), detail: "d".repeat(30_000) };
         recorded.event = Event::from(parked);
         let told = told(&recorded);
