@@ -34,6 +34,7 @@ use crate::{
         sandbox::Sandbox, settings::Settings,
     },
     seal::Seal,
+    webhooks::target::Outbound,
 };
 
 /// How long a read waits for the projections to show what its caller has written.
@@ -117,6 +118,8 @@ pub struct App {
     pub gate: Gate,
     /// Tells the inbox's worker that something has come.
     pub mail: Notify,
+    /// The way out for webhooks.
+    pub outbound: Outbound,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -143,7 +146,25 @@ impl App {
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
         let (reads, written, mail) = (Reads::new(pool), Mutex::default(), Notify::new());
-        Ok(Self { ledger, processors, sandbox, face, seal, gate, mail, reads, progress, written })
+        Ok(Self {
+            ledger,
+            processors,
+            sandbox,
+            face,
+            seal,
+            gate,
+            mail,
+            outbound: Outbound::new(Vec::new()),
+            reads,
+            progress,
+            written,
+        })
+    }
+
+    /// Sends webhooks by another way out than to the public internet alone.
+    #[must_use]
+    pub fn sending_by(self, outbound: Outbound) -> Self {
+        Self { outbound, ..self }
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.

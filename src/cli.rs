@@ -22,6 +22,7 @@ mod simulate;
 mod tax;
 mod tick;
 mod verify;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -96,6 +97,9 @@ enum Command {
     Inbox(inbox::Inbox),
     /// Ask the processors what the ledger has missed, and book it
     Reconcile(reconcile::Reconcile),
+    /// Where webhooks go, and what became of them
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Show what happened: a stream, an account, or a range of positions
     Replay(replay::Replay),
     /// Check every hash, the order, and every projection, row by row
@@ -150,6 +154,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Session(command) => command.run(&place, output).await,
         Command::Inbox(command) => command.run(&place, output).await,
         Command::Reconcile(command) => command.run(&place, output).await,
+        Command::Webhook(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,
         Command::Tick(command) => command.run(&place, output).await,

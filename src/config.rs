@@ -153,6 +153,19 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',',
           value_parser = forwarded::network)]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Where webhooks may go
+    #[command(flatten)]
+    pub webhooks: WebhookNetworks,
+}
+
+/// Where webhooks may go besides the public internet.
+#[derive(Debug, Clone, Args)]
+pub struct WebhookNetworks {
+    /// Networks of one's own that webhooks may be sent into: addresses and networks, by commas
+    #[arg(long = "webhook-networks", env = "DAYBOOK_WEBHOOK_NETWORKS", value_name = "NETWORKS",
+          value_delimiter = ',', value_parser = forwarded::network)]
+    pub networks: Vec<IpNet>,
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use daybook_events::{
     commands::RefundOutcome,
     event::HeldPlan,
     ids::{OrderId, RefundId},
+    period::Cycle,
 };
 use thiserror::Error;
 use warp::http::HeaderMap;
@@ -229,6 +230,11 @@ pub trait Processor: std::fmt::Debug + Send + Sync {
     /// As for [`Self::change_plan`].
     async fn resume(&self, _subscription: &str) -> Result<(), Unanswered> {
         Err(Unanswered::runs_none())
+    }
+
+    /// The plan and the cycle that one of its variants sells: slug, id or number, and the cycle.
+    fn plan_of(&self, _variant: &str) -> Option<(String, Cycle)> {
+        None
     }
 
     /// How a subscription that it runs stands now.

@@ -24,6 +24,7 @@ use crate::{
     processors::settings::Settings,
     scheduler,
     settlement::{reconcile, worker},
+    webhooks::{self, target::Outbound},
 };
 
 /// Serve the ledger over HTTP.
@@ -50,8 +51,9 @@ impl Serve {
             Ok(pool) => {
                 let served = async {
                     let face = face(&self.serving, &listener)?;
-                    let app =
-                        App::open(pool.clone(), options(), &self.opening, face, &settings).await?;
+                    let app = App::open(pool.clone(), options(), &self.opening, face, &settings);
+                    let networks = self.serving.webhooks.networks.clone();
+                    let app = app.await?.sending_by(Outbound::new(networks));
                     serve(listener, Arc::new(app), &self.serving).await
                 };
                 let served = watched(&database, served).await;
@@ -109,25 +111,14 @@ pub(super) async fn serve(
         tracing::info!("stopping");
     };
     tracing::info!(%address, "serving");
-    let scheduler = match serving.no_scheduler {
-        true => None,
-        false => {
-            // What fell due while nobody ran comes before anything that callers ask now.
-            scheduler::catch_up(&app).await;
-            Some(tokio::spawn(scheduler::run(app.clone())))
-        }
-    };
-    let worker = tokio::spawn(worker::run(app.clone()));
-    let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
-    let reconciler = (!pause.is_zero()).then(|| tokio::spawn(reconcile::every(app.clone(), pause)));
-    let sandbox = sandbox(&app, address)?;
+    let beside = beside(&app, serving, address).await?;
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
     let proxies = Proxies::new(serving.trusted_proxies.clone());
     let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
-    for task in scheduler.into_iter().chain([worker]).chain(reconciler).chain(sandbox) {
+    for task in beside {
         task.abort();
         let _ = task.await;
     }
@@ -136,6 +127,27 @@ pub(super) async fn serve(
         tracing::warn!(open = stopped.open, "connections were cut at the deadline");
     }
     Ok(())
+}
+
+/// What runs beside the answers, until it is stopped.
+async fn beside(
+    app: &Arc<App>,
+    serving: &Serving,
+    address: SocketAddr,
+) -> Result<Vec<JoinHandle<()>>, Failure> {
+    let mut tasks =
+        vec![tokio::spawn(worker::run(app.clone())), tokio::spawn(webhooks::run(app.clone()))];
+    if !serving.no_scheduler {
+        // What fell due while nobody ran comes before anything that callers ask now.
+        scheduler::catch_up(app).await;
+        tasks.push(tokio::spawn(scheduler::run(app.clone())));
+    }
+    let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
+    if !pause.is_zero() {
+        tasks.push(tokio::spawn(reconcile::every(app.clone(), pause)));
+    }
+    tasks.extend(sandbox(app, address)?);
+    Ok(tasks)
 }
 
 /// Lets the sandbox of a ledger that has one send its messages to this very server. It is the other

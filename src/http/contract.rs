@@ -196,6 +196,13 @@ pub mod params {
         shape: |_| json_schema!({ "type": "string", "minLength": 1, "maxLength": 200 }),
     }];
 
+    /// Which deliveries.
+    pub const DELIVERED: &[Param] = &[Param {
+        name: "status",
+        summary: "Those that have come so far",
+        shape: |_| json_schema!({ "type": "string", "enum": ["pending", "delivered", "given_up"] }),
+    }];
+
     /// Whether a subscription ends now.
     pub const IMMEDIATELY: &[Param] = &[Param {
         name: "immediately",

@@ -1,5 +1,5 @@
 //! The ledger's own addresses: accounts, adjustments, coupons, refunds, rules, clock, keys,
-//! sessions.
+//! sessions, webhooks.
 //!
 //! Names are in snake case, as in the events; amounts are objects of digits and currency.
 
@@ -14,3 +14,4 @@ pub mod refunds;
 pub mod rules;
 pub mod sessions;
 pub mod usage;
+pub mod webhooks;

@@ -19,8 +19,8 @@ use super::{
     contract::{
         Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
         params::{
-            AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE, STREAM, TYPE,
-            USER,
+            AS_OF, DELIVERED, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE,
+            STREAM, TYPE, USER,
         },
     },
     error::Dialect,
@@ -31,6 +31,10 @@ use super::{
         events::{StoredEvent, StreamShown},
         keys::{KeyBody, KeyShape, MintedKey, RevokedKey, RotateBody},
         sessions::{ClosedSessions, OpenedSession, OwnSession, SessionBody, SessionShape},
+        webhooks::{
+            DeliveryInFull, DeliveryShape, EndpointBody, EndpointPatch, EndpointRemoved,
+            EndpointShape, EndpointWithSecret, RotateSecretBody,
+        },
     },
     openapi, panel, processor,
     reading::Listed,
@@ -361,5 +365,25 @@ routes! {
             "One session" => 200 Json<SessionShape>;
         DELETE "/api/sessions/{id}" OPENERS, ledger::sessions::close,
             "Close a session" => 200 Json<ClosedSessions>;
+        GET "/api/webhooks/endpoints" MONEY, ledger::webhooks::list[PAGE],
+            "Where webhooks go, page by page" => 200 Json<Listed<EndpointShape>>;
+        POST "/api/webhooks/endpoints" MANAGERS, ledger::webhooks::create(EndpointBody),
+            "Have webhooks sent somewhere" => 201 Json<EndpointWithSecret>;
+        GET "/api/webhooks/endpoints/{id}" MONEY, ledger::webhooks::get,
+            "One endpoint of webhooks" => 200 Json<EndpointShape>;
+        PATCH "/api/webhooks/endpoints/{id}" MANAGERS, ledger::webhooks::patch(EndpointPatch),
+            "Change an endpoint, disable or enable it" => 200 Json<EndpointShape>;
+        DELETE "/api/webhooks/endpoints/{id}" MANAGERS, ledger::webhooks::remove,
+            "Send nothing more to an endpoint, and forget it" => 200 Json<EndpointRemoved>;
+        POST "/api/webhooks/endpoints/{id}/rotate-secret" MANAGERS, ledger::webhooks::rotate_secret(Maybe<RotateSecretBody>),
+            "Give an endpoint a new secret beside the old one" => 200 Json<EndpointWithSecret>;
+        POST "/api/webhooks/endpoints/{id}/test" MANAGERS, ledger::webhooks::test(Maybe<NoFields>),
+            "Send a test to an endpoint" => 202 Json<DeliveryShape>;
+        GET "/api/webhooks/endpoints/{id}/deliveries" MONEY, ledger::webhooks::deliveries[PAGE, DELIVERED],
+            "What was sent to an endpoint, page by page" => 200 Json<Listed<DeliveryShape>>;
+        GET "/api/webhooks/deliveries/{id}" MONEY, ledger::webhooks::delivery,
+            "One delivery, with its attempts" => 200 Json<DeliveryInFull>;
+        POST "/api/webhooks/deliveries/{id}/resend" MANAGERS, ledger::webhooks::resend(Maybe<NoFields>),
+            "Send a delivery once more" => 202 Json<DeliveryShape>;
     }
 }

@@ -3,19 +3,22 @@
 
 use std::sync::Arc;
 
-use daybook_events::ids::{AccountId, RefundId};
+use daybook_events::{
+    ids::{AccountId, RefundId},
+    world::World,
+};
 use daybook_projections::{
     orders::{OrderRow, Orders},
     payments::{PaymentRow, Payments},
     query::Reach,
     refunds::Refunds,
-    subscriptions::Subscriptions,
+    subscriptions::{SubscriptionRow, Subscriptions},
 };
 
 use super::apply::Trouble;
 use crate::{
     app::App,
-    processors::news::{News, Ordered, Refund},
+    processors::news::{News, Ordered, Refund, Subscription},
 };
 
 /// What of ours the news speaks of.
@@ -50,12 +53,15 @@ pub(super) async fn find(app: &Arc<App>, processor: &str, news: &News) -> Result
             finder.order(&payment.order).await
         }
         News::Refund(refund) => finder.refund(refund).await,
-        News::RefundedInAll { payment_id, .. } => finder.payment(payment_id).await,
+        News::RefundedInAll(refunded) => {
+            match (finder.payment(&refunded.payment_id).await?, &refunded.order) {
+                // What a subscription began with is booked as its order's payment.
+                (Found::Nowhere, Ordered::Subscription { id, .. }) => finder.first_of(id).await,
+                (found, _) => Ok(found),
+            }
+        }
         News::Dispute(dispute) => finder.payment(&dispute.payment_id).await,
-        News::Subscription(it) => match finder.order(&it.order).await? {
-            Found::Nowhere => finder.subscription(&it.subscription_id).await,
-            found => Ok(found),
-        },
+        News::Subscription(it) => finder.linked(it).await,
         News::Nothing => Ok(Found::Nowhere),
     }
 }
@@ -71,7 +77,7 @@ impl Finder<'_> {
         let row = match ordered {
             Ordered::Theirs(id) => rows.find::<Orders>("processor_order_id", id).await?,
             Ordered::Ours(id) => rows.get::<Orders>(&id.to_string()).await?,
-            Ordered::Subscription(id) => return self.subscription(id).await,
+            Ordered::Subscription { id, .. } => return self.subscription(id).await,
             Ordered::Unnamed => None,
         };
         let row = row.filter(|row| row.processor.as_deref() == Some(self.processor));
@@ -97,8 +103,46 @@ impl Finder<'_> {
     }
 
     async fn subscription(&self, id: &str) -> Result<Found, Trouble> {
+        let row = self.run_by_them(id).await?;
+        Ok(row.map_or(Found::Nowhere, |row| Found::Subscription(row.account_id)))
+    }
+
+    async fn run_by_them(&self, id: &str) -> Result<Option<SubscriptionRow>, Trouble> {
         let rows = self.app.rows(Reach::Ledger);
         let row = rows.find::<Subscriptions>("processor_subscription_id", id).await?;
-        Ok(row.map_or(Found::Nowhere, |row| Found::Subscription(row.account_id)))
+        let theirs = |row: &SubscriptionRow| {
+            row.run_by.as_ref().is_some_and(|run_by| run_by.processor == self.processor)
+        };
+        Ok(row.filter(theirs))
+    }
+
+    /// The order that a subscription of theirs began with: the one that its checkout was given, or
+    /// that its first payment paid; else the subscription of ours that it is known to run.
+    async fn linked(&self, it: &Subscription) -> Result<Found, Trouble> {
+        if let order @ Found::Order(_) = self.order(&it.order).await? {
+            return Ok(order);
+        }
+        if let Some(first) = &it.first_payment_id
+            && let Found::Payment(payment) = self.payment(first).await?
+        {
+            return self.order(&Ordered::Ours(payment.order_id)).await;
+        }
+        self.subscription(&it.subscription_id).await
+    }
+
+    /// The payment that a subscription of theirs began with.
+    async fn first_of(&self, id: &str) -> Result<Found, Trouble> {
+        let Some(row) = self.run_by_them(id).await? else { return Ok(Found::Nowhere) };
+        let (account, theirs) = (row.account_id, id.to_owned());
+        let first = move |world: &World| {
+            let account = world.account(account)?;
+            let order = account.links.of_processor(&theirs)?.order_id;
+            let mut paid = account.payments.iter().map(|payment| &payment.captured);
+            paid.find(|it| it.order_id == order).map(|it| it.processor_payment_id.clone())
+        };
+        match self.app.ledger.look(Some(account), first).await? {
+            Some(payment) => self.payment(&payment).await,
+            None => Ok(Found::Nowhere),
+        }
     }
 }

@@ -4,9 +4,9 @@
 use daybook_events::{
     Money,
     commands::{
-        Command, ConfirmPayment, DisputeState as Stands, RecordDispute, RecordFee,
-        RecordOutsideRefund, RecordPaymentFailure, RecordRefund, RecordRefundedInAll,
-        RefundOutcome,
+        ChargeReason, Command, ConfirmPayment, DisputeState as Stands, FollowProcessor,
+        LinkSubscription, RecordDispute, RecordFee, RecordOutsideRefund, RecordPaymentFailure,
+        RecordRefund, RecordRefundedInAll, RefundOutcome, RenewByProcessor,
     },
     event::MerchantShare,
     ids::AccountId,
@@ -16,7 +16,10 @@ use daybook_projections::orders::{OrderRow, OrderStatus};
 use super::finding::Found;
 use crate::{
     app::App,
-    processors::news::{Captured, Dispute, DisputeState, News, Payment, Refund, RefundState},
+    processors::news::{
+        BillingReason, Captured, Dispute, DisputeState, News, Ordered, Payment, Refund,
+        RefundState, RefundedInAll, Subscription,
+    },
 };
 
 /// What news means.
@@ -43,10 +46,15 @@ pub(super) enum Meaning {
 }
 
 /// What news means for what was found.
-pub(super) fn of(_app: &App, news: &News, found: Found) -> Meaning {
+pub(super) fn of(app: &App, news: &News, found: Found) -> Meaning {
     match (news, found) {
         (News::Nothing, _) => Meaning::Nothing("it moves no money"),
         (News::Captured(captured), Found::Order(order)) => captured_for(captured, &order),
+        (News::Captured(captured), Found::Subscription(account)) => renewed(captured, account),
+        (News::Subscription(it), Found::Order(order)) => linked(app, it, &order),
+        (News::Subscription(it), Found::Subscription(account)) => {
+            follow(app, it, account, Vec::new())
+        }
         (News::Authorised(payment), Found::Order(order)) => authorised(payment, &order),
         (News::Failed { payment, reason }, Found::Order(order)) => failed(payment, reason, &order),
         (News::Failed { .. }, Found::Subscription(_)) => {
@@ -64,13 +72,11 @@ pub(super) fn of(_app: &App, news: &News, found: Found) -> Meaning {
             one(account_id, RecordRefund { account_id, refund_id, outcome })
         }
         (News::Refund(refund), Found::Payment(payment)) => outside(refund, payment.account_id),
-        (News::RefundedInAll { payment_id, amount }, Found::Payment(payment)) => {
+        (News::RefundedInAll(refunded), Found::Payment(payment)) => {
             let account_id = payment.account_id;
-            let processor_payment_id = payment_id.clone();
-            one(
-                account_id,
-                RecordRefundedInAll { account_id, processor_payment_id, total: *amount },
-            )
+            let processor_payment_id = payment.processor_payment_id.clone();
+            let total = refunded.amount;
+            one(account_id, RecordRefundedInAll { account_id, processor_payment_id, total })
         }
         (News::Dispute(it), Found::Payment(payment)) => disputed(it, payment.account_id),
         (News::Captured(captured), _) => {
@@ -79,7 +85,8 @@ pub(super) fn of(_app: &App, news: &News, found: Found) -> Meaning {
         (News::Authorised(payment) | News::Failed { payment, .. }, _) => {
             waits("order_unknown", "order", &payment.payment_id)
         }
-        (News::Refund(Refund { payment_id, .. }) | News::RefundedInAll { payment_id, .. }, _) => {
+        (News::Refund(Refund { payment_id, .. }), _)
+        | (News::RefundedInAll(RefundedInAll { payment_id, .. }), _) => {
             waits("payment_unknown", "payment", payment_id)
         }
         (News::Dispute(it), _) => waits("payment_unknown", "payment", &it.payment_id),
@@ -118,6 +125,67 @@ fn captured_for(captured: &Captured, order: &OrderRow) -> Meaning {
         let processor_payment_id = captured.payment.payment_id.clone();
         let (service, tax) = (fee.service, fee.tax);
         Command::from(RecordFee { account_id, processor_payment_id, service, tax })
+    }));
+    Meaning::Commands(account_id, commands)
+}
+
+/// Money for a subscription that the processor runs.
+fn renewed(captured: &Captured, account_id: AccountId) -> Meaning {
+    let Ordered::Subscription { id, reason } = &captured.payment.order else {
+        return Meaning::Nothing("it names no subscription");
+    };
+    let reason = match reason {
+        BillingReason::Initial => return Meaning::Nothing("its order is told by another message"),
+        BillingReason::Renewal => ChargeReason::Renewal,
+        BillingReason::Updated => ChargeReason::Updated,
+        BillingReason::Other(_) => ChargeReason::Other,
+    };
+    let total = captured.payment.amount;
+    let none = Money::zero(total.currency());
+    one(
+        account_id,
+        RenewByProcessor {
+            account_id,
+            processor_subscription_id: id.clone(),
+            processor_payment_id: captured.payment.payment_id.clone(),
+            total,
+            tax: captured.merchant_tax.unwrap_or(none),
+            reason,
+            at: captured.at,
+        },
+    )
+}
+
+/// A subscription of theirs that began with an order of ours.
+fn linked(app: &App, it: &Subscription, order: &OrderRow) -> Meaning {
+    let account_id = order.account_id;
+    let link = LinkSubscription {
+        account_id,
+        order_id: order.order_id,
+        processor: order.processor.clone().unwrap_or_default(),
+        processor_subscription_id: it.subscription_id.clone(),
+    };
+    follow(app, it, account_id, vec![link.into()])
+}
+
+/// How a subscription of theirs stands, after whatever comes first.
+fn follow(
+    app: &App,
+    it: &Subscription,
+    account_id: AccountId,
+    mut commands: Vec<Command>,
+) -> Meaning {
+    let plan = app.processors.iter().find_map(|processor| processor.plan_of(&it.variant_id));
+    commands.extend(it.updated_at.map(|updated_at| {
+        Command::from(FollowProcessor {
+            account_id,
+            processor_subscription_id: it.subscription_id.clone(),
+            status: it.status.clone(),
+            plan,
+            renews_at: it.renews_at,
+            ends_at: it.ends_at,
+            updated_at,
+        })
     }));
     Meaning::Commands(account_id, commands)
 }

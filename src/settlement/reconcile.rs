@@ -466,7 +466,7 @@ fn about(news: &News) -> String {
         News::Captured(captured) => captured.payment.payment_id.clone(),
         News::Authorised(payment) | News::Failed { payment, .. } => payment.payment_id.clone(),
         News::Refund(refund) => refund.refund_id.clone(),
-        News::RefundedInAll { payment_id, .. } => payment_id.clone(),
+        News::RefundedInAll(refunded) => refunded.payment_id.clone(),
         News::Dispute(dispute) => dispute.dispute_id.clone(),
         News::Subscription(it) => it.subscription_id.clone(),
         News::Nothing => String::new(),

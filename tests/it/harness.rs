@@ -25,6 +25,7 @@ use daybook::{
     },
     local_postgres::{LocalPostgres, Settings},
     plan_file,
+    webhooks::target::Outbound,
 };
 use daybook_events::{
     Currency, Origin,
@@ -243,6 +244,22 @@ impl TestApp {
         public_url: Option<&str>,
         rates: Rates,
     ) -> Self {
+        Self::start_whole(kind, limits, public_url, rates, Outbound::new(Vec::new())).await
+    }
+
+    /// A ledger that sends webhooks by some way out.
+    pub(crate) async fn start_sending(outbound: Outbound) -> Self {
+        let (limits, rates) = (Limits::default(), Rates::unlimited());
+        Self::start_whole(Kind::Sandbox, limits, None, rates, outbound).await
+    }
+
+    async fn start_whole(
+        kind: Kind,
+        limits: Limits,
+        public_url: Option<&str>,
+        rates: Rates,
+        outbound: Outbound,
+    ) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -255,16 +272,10 @@ impl TestApp {
             currency: Currency::USD,
             upgrade_url: None,
         };
-        let app = App::open(
-            db.pool().await,
-            options,
-            &Opening { kind, ..opening() },
-            face,
-            &daybook::processors::settings::Settings::default(),
-        )
-        .await
-        .unwrap();
-        let app = Arc::new(app);
+        let opening = Opening { kind, ..opening() };
+        let settings = daybook::processors::settings::Settings::default();
+        let app = App::open(db.pool().await, options, &opening, face, &settings).await.unwrap();
+        let app = Arc::new(app.sending_by(outbound));
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
         // The client asks for one even where it speaks plain HTTP; the second test of a process finds

@@ -47,3 +47,4 @@ mod tax;
 mod tidy;
 mod usage;
 mod v1;
+mod webhooks;

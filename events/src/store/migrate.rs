@@ -88,6 +88,8 @@ async fn grant(connection: &mut PgConnection, serving: Option<&str>) -> Result<(
              grant insert on reconciliations to {role};
              grant insert, update on sandbox_payments, sandbox_refunds, sandbox_disputes,
                  sandbox_messages to {role};
+             grant insert, update, delete on webhook_endpoints, webhook_deliveries to {role};
+             grant insert, delete on webhook_attempts, webhook_requests to {role};
              grant update (position, recorded_at, frontier, numbers) on head to {role};"
         );
     }

@@ -17,7 +17,8 @@ use crate::http::{
 pub(super) fn takes_account(route: &Route) -> bool {
     let public = matches!(route.access, Access::Public);
     let own = route.path == "/api/accounts" && route.verb == "GET"
-        || route.path.starts_with("/api/refunds");
+        || route.path.starts_with("/api/refunds")
+        || route.path.starts_with("/api/webhooks/");
     let administers = route.path.starts_with("/api/admin/") || route.path.contains("/ledger/");
     !public && !administers && (route.dialect != Dialect::Ledger || own)
 }
@@ -100,6 +101,10 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
         "payment_failed" => ["sandbox::pay", "checkout::returned"].contains(&route.operation),
+        "webhook_url_refused" | "webhook_type_unknown" => {
+            matches!(route.operation, "ledger::webhooks::create" | "ledger::webhooks::patch")
+        }
+        "webhook_endpoint_disabled" => route.operation == "ledger::webhooks::resend",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
         "version_conflict"
         | "overloaded"
@@ -128,6 +133,7 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
         ),
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
         ("checkout::returned", &["order_already_paid", "account_parked"]),
+        ("ledger::webhooks", &[]),
     ];
     let narrow = NARROW.iter().find(|(operation, _)| route.operation.starts_with(operation));
     let told = narrow.is_none_or(|(_, codes)| codes.iter().any(|it| code.starts_with(it)));
