@@ -19,7 +19,7 @@ use daybook_events::{
     event::{
         AccessEvent, AccountEvent, Adjusted, CouponEvent, CreditEvent, CreditReason, CreditSource,
         EndReason, InvoiceEvent, InvoiceLine, OrderCancelReason, OrderEvent, OrderPurpose,
-        PlanEvent, SubscriptionEvent, UsageEvent,
+        PaymentEvent, PlanEvent, SubscriptionEvent, UsageEvent,
     },
     merkle::hex,
     proration::Granularity,
@@ -102,6 +102,11 @@ fn name(event: &Event) -> String {
         Event::Account(AccountEvent::Invoice(event)) => of_invoice(event),
         Event::Account(AccountEvent::Credit(event)) => of_credit(event),
         Event::Account(AccountEvent::Usage(event)) => of_usage(event),
+        Event::Account(AccountEvent::Payment(PaymentEvent::PaymentCaptured(it)))
+            if it.merchant.is_some() =>
+        {
+            ".merchant"
+        }
         Event::Account(AccountEvent::Profile(_) | AccountEvent::Payment(_)) => "",
         Event::Coupon(event) => of_coupon(event),
         Event::Plan(PlanEvent::PlanPublished(published)) if published.terms.custom_price => {
@@ -145,6 +150,10 @@ fn of_order(event: &OrderEvent) -> &'static str {
 fn of_subscription(event: &SubscriptionEvent) -> &'static str {
     let discounted = |discount: bool| if discount { ".discount" } else { "" };
     match event {
+        SubscriptionEvent::SubscriptionActivated(it) if it.run_by.is_some() => ".run_by",
+        SubscriptionEvent::FellPastDue(it) if it.invoice_id.is_none() => ".by_processor",
+        SubscriptionEvent::SubscriptionSuspended(it) if it.invoice_id.is_none() => ".by_processor",
+        SubscriptionEvent::PlanChangeWithdrawn(it) if it.refused.is_some() => ".refused",
         SubscriptionEvent::SubscriptionActivated(it) => discounted(it.discount.is_some()),
         SubscriptionEvent::TrialStarted(it) if it.lent => ".lent",
         SubscriptionEvent::SubscriptionRenewed(it) => discounted(it.discount.is_some()),

@@ -42,6 +42,9 @@ const BY_HAND: &[&str] = &[
     "order.payment_sent",
     "session.opened",
     "session.closed",
+    "subscription.followed",
+    "subscription.linked",
+    "subscription.plan_change_requested",
 ];
 
 /// Refusals that five years of a hundred accounts run into.
