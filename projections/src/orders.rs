@@ -293,6 +293,15 @@ mod tests {
     }
 
     #[test]
+    fn money_for_what_is_over_leaves_the_order_that_it_began_with_as_it_was() {
+        let given = given_run_by_merchant().and(cancel(false));
+        let before = fold_one::<Orders>(given.events());
+        let after = given.at("2026-06-02T00:00:00Z").and(renewal("r1", "2026-06-01T00:00:00Z"));
+        let after = fold_one::<Orders>(after.events());
+        assert_eq!(after, OrderRow { position: after.position, ..before });
+    }
+
+    #[test]
     fn a_payment_by_hand_is_known_by_its_transfer() {
         let given = given_account().and(place_order());
         let given = given.clone().and(given.start_manual_checkout("manual"));

@@ -325,6 +325,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_processor_runs_waits_for_its_end_only() {
+        let given = given_run_by_merchant();
+        assert_eq!(agrees(&given), None);
+        let cancelled = given.clone().and(cancel(true));
+        assert_eq!(agrees(&cancelled).as_deref(), Some("2026-06-01T00:00:00.000000Z"));
+        assert_eq!(agrees(&cancelled.clone().and(resume())), None);
+        let ends = ending_word("cancelled", "2026-05-02T00:00:00Z", "2026-06-01T00:00:09Z");
+        let heard = cancelled.and(ends);
+        assert_eq!(agrees(&heard).as_deref(), Some("2026-06-01T00:00:09.000000Z"));
+        assert_eq!(agrees(&heard.at("2026-06-02T00:00:00Z").and(settle_due())), None);
+        let late = given.and(word("past_due", "2026-06-01T00:00:00Z"));
+        let late = late.and(word("unpaid", "2026-06-02T00:00:00Z"));
+        assert_eq!(
+            agrees(&late.at("2026-06-03T00:00:00Z").and(renewal("r", "2026-06-01T00:00:00Z"))),
+            None
+        );
+        // Linked after it began, and in the middle of a debt of ours.
+        let ours = given_account().and(with_trial("pro", 14)).and(order_at_merchant());
+        let billed = ours.at("2026-05-15T00:00:00Z").and(settle_due());
+        let checkout = billed.merchant_checkout();
+        let linking = link(billed.newest_order());
+        let linked = billed.at("2026-05-23T00:00:00Z").and(checkout).and(linking);
+        assert_eq!(agrees(&linked), None);
+        assert_eq!(agrees(&linked.and(confirm("ls_order", "first"))), None);
+    }
+
+    #[test]
     fn due_is_what_the_rules_say_along_a_whole_life() {
         let ordered = given_account().and(offer("SAVE10", "10")).and(order_with("SAVE10"));
         assert_eq!(agrees(&ordered).as_deref(), Some("2026-05-08T00:00:00.000000Z"));

@@ -277,7 +277,10 @@ impl Projection for Subscriptions {
 
 #[cfg(test)]
 mod tests {
-    use daybook_events::{commands::CustomiseLimits, testing::*};
+    use daybook_events::{
+        commands::{CustomiseLimits, PlanChangeOutcome, SettlePlanChange},
+        testing::*,
+    };
 
     use super::*;
     use crate::testing::fold_one;
@@ -328,6 +331,23 @@ mod tests {
         let row = fold_one::<Subscriptions>(given.and(change_plan("starter")).events());
         assert!(!row.limits_customised);
         assert_eq!(row.plan.limits.get("max_servers"), Some(&Some(5)));
+    }
+
+    #[test]
+    fn who_runs_it_is_shown_whether_it_was_known_before_or_after_it_began() {
+        let run_by = |given: Given| fold_one::<Subscriptions>(given.events()).run_by.unwrap();
+        let at_merchant = given_at_merchant();
+        let linking = link(at_merchant.newest_order());
+        let after = at_merchant.and(confirm("ls_order", "first")).and(linking);
+        assert_eq!(run_by(given_run_by_merchant()), run_by(after));
+        assert_eq!(run_by(given_run_by_merchant()).processor_subscription_id, "ls_1");
+        assert!(fold_one::<Subscriptions>(given_subscribed("pro").events()).run_by.is_none());
+        let asked = given_run_by_merchant().and(change_plan("starter"));
+        let row = fold_one::<Subscriptions>(asked.events());
+        assert_eq!(row.requested_plan.unwrap().slug, "starter");
+        let outcome = PlanChangeOutcome::Refused("no".into());
+        let refused = asked.and(SettlePlanChange { account_id: account_id(), outcome });
+        assert!(fold_one::<Subscriptions>(refused.events()).requested_plan.is_none());
     }
 
     #[test]

@@ -158,6 +158,10 @@ fn of_payment(event: &PaymentEvent) -> &'static str {
 fn of_subscription(event: &SubscriptionEvent) -> &'static str {
     let discounted = |discount: bool| if discount { ".discount" } else { "" };
     match event {
+        SubscriptionEvent::SubscriptionActivated(it) if it.run_by.is_some() => ".run_by",
+        SubscriptionEvent::FellPastDue(it) if it.invoice_id.is_none() => ".by_processor",
+        SubscriptionEvent::SubscriptionSuspended(it) if it.invoice_id.is_none() => ".by_processor",
+        SubscriptionEvent::PlanChangeWithdrawn(it) if it.refused.is_some() => ".refused",
         SubscriptionEvent::SubscriptionActivated(it) => discounted(it.discount.is_some()),
         SubscriptionEvent::TrialStarted(it) if it.lent => ".lent",
         SubscriptionEvent::SubscriptionRenewed(it) => discounted(it.discount.is_some()),

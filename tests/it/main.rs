@@ -31,6 +31,7 @@ mod panel;
 mod plan_changes;
 mod preview;
 mod printed;
+mod processor_run;
 mod projections;
 mod races;
 mod rate_limits;

@@ -47,6 +47,9 @@ const BY_HAND: &[&str] = &[
     "refund.reported",
     "session.opened",
     "session.closed",
+    "subscription.followed",
+    "subscription.linked",
+    "subscription.plan_change_requested",
 ];
 
 /// Refusals that five years of a hundred accounts run into.

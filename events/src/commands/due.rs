@@ -134,7 +134,10 @@ fn end_period(
     let at = subscription.ends_at();
     match subscription.status {
         Status::Ended(_) => Ok(()),
-        _ if subscription.processor().is_some() => {
+        // What a processor runs has nothing on our calendar but its end.
+        Status::Active | Status::PastDue | Status::Suspended
+            if subscription.processor().is_some() =>
+        {
             end(draft, account, subscription, EndReason::Cancelled, at)
         }
         Status::Trialing | Status::Active | Status::PastDue if subscription.cancelling => {

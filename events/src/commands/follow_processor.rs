@@ -132,4 +132,8 @@ fn rank(
 }
 
 #[cfg(test)]
+mod shuffled {
+    mod tests;
+}
+#[cfg(test)]
 mod tests;

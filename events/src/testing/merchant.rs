@@ -2,7 +2,7 @@
 //! news bring them.
 
 use super::{Given, asking::*, histories::given_account};
-use crate::{commands::*, event::AccountEvent, ids::OrderId, period::Cycle, time::Timestamp};
+use crate::{commands::*, envelope::Recorded, ids::OrderId, period::Cycle, time::Timestamp};
 
 /// The merchant's name, as orders carry it.
 pub const MERCHANT: &str = "Lemon Squeezy";
@@ -89,15 +89,11 @@ impl Given {
         }
     }
 
-    /// How many of the account's events are of a type.
+    /// How many events are of a type.
     #[must_use]
     pub fn count(&self, type_name: &str) -> usize {
-        let of_type = |event: &AccountEvent| event.type_name() == type_name;
-        let events = self.events().iter().filter_map(|recorded| match &recorded.event {
-            crate::event::Event::Account(event) => Some(event),
-            _ => None,
-        });
-        events.filter(|event| of_type(event)).count()
+        let of_type = |recorded: &&Recorded| recorded.event.type_name() == type_name;
+        self.events().iter().filter(of_type).count()
     }
 }
 

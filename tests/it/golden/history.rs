@@ -4,6 +4,7 @@
 //! Each keeps what was asked, when and with which seed, so that it can be asked again of a ledger
 //! on a database: the same ids come about, and the same amounts.
 
+mod merchant;
 mod reported;
 
 use daybook::plan_file;
@@ -41,7 +42,7 @@ pub(crate) struct Asked {
 
 /// Every history.
 pub(crate) fn all() -> Vec<Told> {
-    vec![london(), berlin(), mumbai(), reported::leeds()]
+    vec![london(), berlin(), mumbai(), reported::leeds(), merchant::sold_by_merchant()]
 }
 
 impl Told {

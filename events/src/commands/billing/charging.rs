@@ -131,7 +131,11 @@ pub(in crate::commands) fn issue(
     check_bound(draft, account, subscription_id, items.len(), at)?;
     let (lines, totals) = charge(account.currency, &tax, items)?;
     let policy = &draft.world().book.policy;
-    let dunning = if totals.total.is_positive() { policy.ladder(at) } else { Vec::new() };
+    // What a processor runs, it duns as well.
+    let run_by_processor =
+        account.live().is_some_and(|live| live.id == subscription_id && live.processor().is_some());
+    let dunned = totals.total.is_positive() && !run_by_processor;
+    let dunning = if dunned { policy.ladder(at) } else { Vec::new() };
     let seller = seller(draft)?;
     let invoice_id = draft.mint();
     let event = InvoiceIssued {

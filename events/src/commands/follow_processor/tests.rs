@@ -1,9 +1,7 @@
 //! What follows from a processor's word.
 
 use super::*;
-use crate::{account::Status, ids::OrderId, testing::*};
-
-mod shuffled;
+use crate::{account::Status, testing::*};
 
 fn standing(then: &Then) -> Status {
     then.account().live().unwrap().status

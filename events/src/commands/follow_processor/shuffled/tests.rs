@@ -2,13 +2,16 @@
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::{
-    commands::{ChargeReason, Command, RenewByProcessor},
+    account::Status,
+    commands::{ChargeReason, Command, FollowProcessor, RenewByProcessor},
+    ids::OrderId,
     invariants::Invariants,
     money::Money,
-    period::Span,
+    period::{Cycle, Span},
     rejection::Kind,
+    testing::*,
+    time::Timestamp,
 };
 
 /// What is to be the same in the end.
