@@ -25,6 +25,7 @@ use daybook::{
     },
     local_postgres::{LocalPostgres, Settings},
     plan_file,
+    processors::settings::Settings as Processors,
 };
 use daybook_events::{
     Currency, Origin,
@@ -227,6 +228,12 @@ impl TestApp {
         Self::start_with_rates(kind, limits, None, Rates::unlimited()).await
     }
 
+    /// A ledger whose orders processors of this kind take.
+    pub(crate) async fn start_with_processors(processors: &Processors) -> Self {
+        let (limits, rates) = (Limits::default(), Rates::unlimited());
+        Self::start_of(Kind::Sandbox, limits, None, rates, processors).await
+    }
+
     /// A ledger whose links are made of another address than its own.
     pub(crate) async fn start_at(public_url: &str) -> Self {
         let (limits, rates) = (Limits::default(), Rates::unlimited());
@@ -243,6 +250,16 @@ impl TestApp {
         public_url: Option<&str>,
         rates: Rates,
     ) -> Self {
+        Self::start_of(kind, limits, public_url, rates, &Processors::default()).await
+    }
+
+    async fn start_of(
+        kind: Kind,
+        limits: Limits,
+        public_url: Option<&str>,
+        rates: Rates,
+        processors: &Processors,
+    ) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -255,15 +272,8 @@ impl TestApp {
             currency: Currency::USD,
             upgrade_url: None,
         };
-        let app = App::open(
-            db.pool().await,
-            options,
-            &Opening { kind, ..opening() },
-            face,
-            &daybook::processors::settings::Settings::default(),
-        )
-        .await
-        .unwrap();
+        let opening = Opening { kind, ..opening() };
+        let app = App::open(db.pool().await, options, &opening, face, processors).await.unwrap();
         let app = Arc::new(app);
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
@@ -285,15 +295,8 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
-        let app = App::open(
-            self.db.pool().await,
-            options,
-            &opening(),
-            face,
-            &daybook::processors::settings::Settings::default(),
-        )
-        .await
-        .unwrap();
+        let (pool, processors) = (self.db.pool().await, Processors::default());
+        let app = App::open(pool, options, &opening(), face, &processors).await.unwrap();
         let app = Arc::new(app.reading_from(reads));
         assert!(app.reaches(self.log_position().await).await);
         let limits = Limits::default();
