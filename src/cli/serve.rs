@@ -1,11 +1,12 @@
 //! `daybook serve`: the ledger over HTTP, until it is asked to stop.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
 };
 
 use super::{Failure, options};
@@ -22,6 +23,7 @@ use crate::{
     local_postgres::ServerLock,
     processors::settings::Settings,
     scheduler,
+    settlement::{reconcile, worker},
 };
 
 /// Serve the ledger over HTTP.
@@ -115,19 +117,31 @@ pub(super) async fn serve(
             Some(tokio::spawn(scheduler::run(app.clone())))
         }
     };
+    let worker = tokio::spawn(worker::run(app.clone()));
+    let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
+    let reconciler = (!pause.is_zero()).then(|| tokio::spawn(reconcile::every(app.clone(), pause)));
+    let sandbox = sandbox(&app, address)?;
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
     let proxies = Proxies::new(serving.trusted_proxies.clone());
     let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
-    if let Some(scheduler) = scheduler {
-        scheduler.abort();
-        let _ = scheduler.await;
+    for task in scheduler.into_iter().chain([worker]).chain(reconciler).chain(sandbox) {
+        task.abort();
+        let _ = task.await;
     }
     app.close().await;
     if stopped.open > 0 {
         tracing::warn!(open = stopped.open, "connections were cut at the deadline");
     }
     Ok(())
+}
+
+/// Lets the sandbox of a ledger that has one send its messages to this very server. It is the other
+/// side of the world, so it does so whether or not this process runs a scheduler.
+fn sandbox(app: &App, address: SocketAddr) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(sandbox) = app.sandbox.clone() else { return Ok(None) };
+    sandbox.reaches(address)?;
+    Ok(Some(tokio::spawn(sandbox.run())))
 }

@@ -164,8 +164,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         Some(_) => "hosted".to_owned(),
         None => Uuid::now_v7().to_string(),
     };
-    let payment_id = sandbox.payment_id(order_id, &attempt);
-    let signature = sandbox.sign(order_id, &payment_id);
+    let payment_id = sandbox.keys.payment_id(order_id, &attempt);
+    let signature = sandbox.keys.sign(order_id, &payment_id);
     let booked = match &order.success_url {
         Some(_) => confirm(&app, &call, &order, &payment_id).await?,
         None => None,
@@ -199,6 +199,7 @@ pub(super) async fn confirm(
         processor_order_id: call.capture(0).to_owned(),
         processor_payment_id: payment_id.to_owned(),
         amount: None,
+        merchant: None,
     };
     match app.submit(call.request(command)?).await {
         Ok(receipt) => Ok(Some(receipt.position())),

@@ -93,8 +93,10 @@ fn edge_applies(code: &str, route: &Route) -> bool {
             route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH)
         }
         "signature_invalid" => {
-            route.operation.ends_with("::confirm") || route.operation == "checkout::returned"
+            ["inbound::take", "checkout::returned"].contains(&route.operation)
+                || route.operation.ends_with("::confirm")
         }
+        "signature_missing" | "webhook_secret_missing" => route.operation == "inbound::take",
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
         "payment_failed" => ["sandbox::pay", "checkout::returned"].contains(&route.operation),
