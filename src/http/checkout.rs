@@ -183,7 +183,10 @@ pub async fn returned(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         Err(error) if error.code == "order_already_paid" => return Ok(paid_twice(&order)),
         other => other?,
     };
-    let taken = format!("<h1>This order is paid</h1><p>Thank you.</p>{}", details(&order));
+    let taken = format!(
+        "<h1 id=\"order-paid\">This order is paid</h1><p>Thank you.</p>{}",
+        details(&order)
+    );
     let answer = match &order.success_url {
         Some(url) => html(StatusCode::SEE_OTHER, &taken, &order).with("location", url.clone()),
         None => html(StatusCode::OK, &taken, &order),
