@@ -308,6 +308,10 @@ routes! {
             "The sandbox's checkout page" => 200 Html;
         POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Form<sandbox::PayForm>),
             "Pay in the sandbox" => 200 Json<sandbox::SandboxPayment>;
+        POST "/sandbox/payments/{payment_id}/refund" PUBLIC, sandbox::dealings::refund(Form<sandbox::dealings::RefundForm>),
+            "Refund a payment as the sandbox itself does" => 200 Json<sandbox::dealings::RefundShape>;
+        POST "/sandbox/payments/{payment_id}/dispute" PUBLIC, sandbox::dealings::dispute(Form<sandbox::dealings::DisputeForm>),
+            "Dispute a payment, or decide its dispute" => 200 Json<sandbox::dealings::DisputeShape>;
         GET "/api/ledger/events" READERS, ledger::events::list[NUMBERED, TYPE, STREAM],
             "The log, event by event" => 200 Json<Listed<StoredEvent>>;
         GET "/api/ledger/events/{position}" READERS, ledger::events::get,

@@ -81,7 +81,11 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         | "time_zone_unknown"
         | "amount_malformed"
         | "amount_too_precise"
-        | "amount_too_large" => route.takes.is_some() && writes,
+        | "amount_too_large" => {
+            let amount = code.starts_with("amount_");
+            let by_page = amount && route.operation == "sandbox::dealings::refund";
+            by_page || (route.takes.is_some() && writes)
+        }
         // What comes by a cookie must have been meant.
         "csrf_token_invalid" => writes,
         "cross_site_refused" => !public,
@@ -96,6 +100,7 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
         "payment_failed" => route.operation == "sandbox::pay",
+        "dispute_refused" => route.operation == "sandbox::dealings::dispute",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
         "version_conflict"
         | "overloaded"
@@ -123,6 +128,8 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
             &["account_exists", "billing_", "tax_", "country_", "external_"],
         ),
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
+        ("sandbox::dealings::refund", &["refund_exceeds_captured"]),
+        ("sandbox::dealings::dispute", &[]),
     ];
     let narrow = NARROW.iter().find(|(operation, _)| route.operation.starts_with(operation));
     let told = narrow.is_none_or(|(_, codes)| codes.iter().any(|it| code.starts_with(it)));
