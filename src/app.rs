@@ -23,15 +23,15 @@ use daybook_projections::{
 };
 use sqlx::PgPool;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
     config::Opening,
     gate::Gate,
     processors::{
-        Processor, Processors, manual::Manual, razorpay::Razorpay, sandbox::Sandbox,
-        settings::Settings,
+        Processor, Processors, lemonsqueezy::LemonSqueezy, manual::Manual, razorpay::Razorpay,
+        sandbox::Sandbox, settings::Settings,
     },
     seal::Seal,
 };
@@ -115,6 +115,8 @@ pub struct App {
     pub seal: Seal,
     /// Who may come in.
     pub gate: Gate,
+    /// Tells the inbox's worker that something has come.
+    pub mail: Notify,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -140,8 +142,8 @@ impl App {
         let (processors, sandbox) = processors(&ledger, settings).await?;
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
-        let (reads, written) = (Reads::new(pool), Mutex::default());
-        Ok(Self { ledger, processors, sandbox, face, seal, gate, reads, progress, written })
+        let (reads, written, mail) = (Reads::new(pool), Mutex::default(), Notify::new());
+        Ok(Self { ledger, processors, sandbox, face, seal, gate, mail, reads, progress, written })
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.
@@ -295,6 +297,10 @@ async fn processors(
             return Err(AppError::KeyOfAnotherKind { processor: "Razorpay", kind });
         }
         known.push(Arc::new(Razorpay::new(settings.clone()).map_err(AppError::Processor)?));
+    }
+    if let Some(settings) = &settings.lemonsqueezy {
+        // Its keys do not say of which mode they are.
+        known.push(Arc::new(LemonSqueezy::new(settings.clone()).map_err(AppError::Processor)?));
     }
     let sandbox = match kind {
         BookKind::Live => None,

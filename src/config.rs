@@ -133,6 +133,10 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_NO_SCHEDULER")]
     pub no_scheduler: bool,
 
+    /// Minutes between two looks at what processors did that no message told; 0 is never
+    #[arg(long, env = "DAYBOOK_RECONCILE_MINUTES", default_value_t = 5, value_name = "N")]
+    pub reconcile_minutes: u32,
+
     /// How many connections are served at once
     #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]
     pub connections: usize,

@@ -1,6 +1,6 @@
 //! `daybook serve`: the ledger over HTTP, until it is asked to stop.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -23,6 +23,7 @@ use crate::{
     local_postgres::ServerLock,
     processors::settings::Settings,
     scheduler,
+    settlement::{reconcile, worker},
 };
 
 /// Serve the ledger over HTTP.
@@ -116,6 +117,9 @@ pub(super) async fn serve(
             Some(tokio::spawn(scheduler::run(app.clone())))
         }
     };
+    let worker = tokio::spawn(worker::run(app.clone()));
+    let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
+    let reconciler = (!pause.is_zero()).then(|| tokio::spawn(reconcile::every(app.clone(), pause)));
     let sandbox = sandbox(&app, address)?;
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
@@ -123,7 +127,7 @@ pub(super) async fn serve(
     let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
-    for task in scheduler.into_iter().chain(sandbox) {
+    for task in scheduler.into_iter().chain([worker]).chain(reconciler).chain(sandbox) {
         task.abort();
         let _ = task.await;
     }

@@ -259,6 +259,16 @@ pub mod params {
         },
     }];
 
+    /// Which messages of the inbox.
+    pub const STATE: &[Param] = &[Param {
+        name: "state",
+        summary: "Messages of which this became",
+        shape: |_| {
+            let states = crate::settlement::apply::State::ALL.map(|state| state.name());
+            json_schema!({ "type": "string", "enum": states })
+        },
+    }];
+
     /// Which stream.
     pub const STREAM: &[Param] = &[Param {
         name: "stream",

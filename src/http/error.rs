@@ -12,7 +12,7 @@ use warp::http::StatusCode;
 use super::{json::JsonError, server::BodyError};
 use crate::{
     processors::{ProcessorError, Unanswered},
-    settlement::refund::NotAsked,
+    settlement::{apply::Trouble, refund::NotAsked},
 };
 
 /// Whose words an address speaks: it decides how a refusal is dressed.
@@ -89,6 +89,8 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("amount_too_precise", StatusCode::UNPROCESSABLE_ENTITY),
     ("amount_too_large", StatusCode::UNPROCESSABLE_ENTITY),
     ("signature_invalid", StatusCode::BAD_REQUEST),
+    ("signature_missing", StatusCode::BAD_REQUEST),
+    ("webhook_secret_missing", StatusCode::SERVICE_UNAVAILABLE),
     ("preview_token_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("idempotency_key_invalid", StatusCode::BAD_REQUEST),
     ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY),
@@ -223,6 +225,17 @@ impl From<ProcessorError> for ApiError {
             ProcessorError::None | ProcessorError::Unknown(_) | ProcessorError::Unanswered(_) => {
                 Self::new("processor_unavailable", error.to_string())
             }
+        }
+    }
+}
+
+impl From<Trouble> for ApiError {
+    fn from(error: Trouble) -> Self {
+        match error {
+            Trouble::Submit(error) => error.into(),
+            Trouble::Engine(error) => error.into(),
+            Trouble::Database(error) => error.into(),
+            Trouble::Behind(_) => Self::new("position_not_reached", error.to_string()),
         }
     }
 }

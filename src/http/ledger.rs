@@ -8,6 +8,7 @@ pub mod adjustments;
 pub mod clock;
 pub mod coupons;
 pub mod events;
+pub mod inbox;
 pub mod keys;
 pub mod refunds;
 pub mod rules;

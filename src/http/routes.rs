@@ -15,15 +15,17 @@ use daybook_projections::{
 };
 
 use super::{
+    checkout,
     contract::{
         Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
         params::{
-            AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STREAM, TYPE, USER,
+            AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE, STREAM, TYPE,
+            USER,
         },
     },
     error::Dialect,
     fields::NoFields,
-    health,
+    health, inbound,
     ledger::{
         self,
         events::{StoredEvent, StreamShown},
@@ -45,7 +47,10 @@ use super::{
         usage::{Quota, Released, ReportBody, Reported, Reservation, ReserveBody, Used},
     },
 };
-use crate::scheduler::Reapplication;
+use crate::{
+    scheduler::Reapplication,
+    settlement::shown::{MessageInFull, MessageShape, RefusedShape, RunShape},
+};
 use panel::{
     features::Switch,
     shapes::{Done, OrderShape, PlanShape},
@@ -312,6 +317,22 @@ routes! {
             "Refund a payment as the sandbox itself does" => 200 Json<sandbox::dealings::RefundShape>;
         POST "/sandbox/payments/{payment_id}/dispute" PUBLIC, sandbox::dealings::dispute(Form<sandbox::dealings::DisputeForm>),
             "Dispute a payment, or decide its dispute" => 200 Json<sandbox::dealings::DisputeShape>;
+        GET "/checkout/{id}" PUBLIC, checkout::page,
+            "The page on which Razorpay takes a payment" => 200 Html;
+        POST "/checkout/{id}/return" PUBLIC, checkout::returned(Form<checkout::ReturnForm>),
+            "Come back from Razorpay, which signs what it took" => 200 Html;
+        POST "/webhooks/{processor}" PUBLIC, inbound::take(inbound::ProcessorMessage),
+            "Messages of a processor, signed by it" => 200 Json<inbound::Taken>;
+        GET "/api/ledger/inbox" READERS, ledger::inbox::list[NUMBERED, STATE],
+            "What processors sent, newest first" => 200 Json<Listed<MessageShape>>;
+        GET "/api/ledger/inbox/refused" READERS, ledger::inbox::refused[NUMBERED],
+            "What came without a signature that holds, newest first" => 200 Json<Listed<RefusedShape>>;
+        GET "/api/ledger/inbox/{id}" READERS, ledger::inbox::get,
+            "One message, with its bytes" => 200 Json<MessageInFull>;
+        GET "/api/ledger/reconciliations" READERS, ledger::inbox::reconciliations[NUMBERED],
+            "What the reconciler found, newest run first" => 200 Json<Listed<RunShape>>;
+        POST "/api/ledger/inbox/{id}/replay" SUPER, ledger::inbox::replay(Maybe<NoFields>),
+            "Read a message again" => 200 Json<MessageInFull>;
         GET "/api/ledger/events" READERS, ledger::events::list[NUMBERED, TYPE, STREAM],
             "The log, event by event" => 200 Json<Listed<StoredEvent>>;
         GET "/api/ledger/events/{position}" READERS, ledger::events::get,

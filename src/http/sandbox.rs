@@ -26,12 +26,15 @@ use serde::Serialize;
 use uuid::Uuid;
 use warp::http::StatusCode;
 
-pub(super) use self::looks::escape;
-use self::looks::{details, html, link};
+use self::looks::html;
+pub(super) use self::{
+    arrival::confirm,
+    looks::{STYLE, details, escape, link, source},
+};
 use super::{answer::Answer, call::Call, error::ApiError};
 use crate::{
     app::App,
-    processors::sandbox::{Course, Paying, Sandbox},
+    processors::sandbox::{self, Course, Paying, Sandbox},
 };
 
 /// How long the messages about a payment keep back where somebody holds the three values: as with a
@@ -90,7 +93,7 @@ fn open(order: &OrderRow, id: &str) -> String {
 }
 
 /// What the page says of an order that nobody can pay.
-fn closed(order: &OrderRow) -> String {
+pub(super) fn closed(order: &OrderRow) -> String {
     let state = match order.status {
         OrderStatus::Paid => "This order is paid",
         OrderStatus::Cancelled => "This order was cancelled",
@@ -321,8 +324,17 @@ impl PayForm {
 
 /// The order whose checkout the address names.
 async fn order(app: &Arc<App>, call: &Call) -> Result<OrderRow, ApiError> {
+    order_at(app, call, sandbox::NAME).await
+}
+
+/// The order of a processor whose checkout the address names.
+pub(super) async fn order_at(
+    app: &Arc<App>,
+    call: &Call,
+    processor: &str,
+) -> Result<OrderRow, ApiError> {
     app.settled(Reach::Ledger).await;
     let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
-    let of_sandbox = |row: &OrderRow| row.processor.as_deref() == Some("sandbox");
-    row.filter(of_sandbox).ok_or_else(ApiError::not_found)
+    let of_processor = |row: &OrderRow| row.processor.as_deref() == Some(processor);
+    row.filter(of_processor).ok_or_else(ApiError::not_found)
 }

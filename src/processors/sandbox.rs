@@ -216,7 +216,7 @@ impl Processor for Sandbox {
     }
 
     async fn refund(&self, refunding: &Refunding) -> Result<RefundAnswer, Unanswered> {
-        let Refunding { refund_id, processor_payment_id, amount, total_after: _ } = refunding;
+        let Refunding { refund_id, processor_payment_id, amount, .. } = refunding;
         let minor =
             i64::try_from(amount.minor()).map_err(|_| refused("The amount is too large"))?;
         let returning = Returning {

@@ -96,11 +96,15 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "feature_disabled" => {
             route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH)
         }
-        "signature_invalid" => route.operation.ends_with("::confirm"),
+        "signature_invalid" => {
+            ["inbound::take", "checkout::returned"].contains(&route.operation)
+                || route.operation.ends_with("::confirm")
+        }
+        "signature_missing" | "webhook_secret_missing" => route.operation == "inbound::take",
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
-        "payment_failed" => route.operation == "sandbox::pay",
         "dispute_refused" => route.operation == "sandbox::dealings::dispute",
+        "payment_failed" => ["sandbox::pay", "checkout::returned"].contains(&route.operation),
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
         "version_conflict"
         | "overloaded"
@@ -130,6 +134,7 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
         ("sandbox::dealings::refund", &["refund_exceeds_captured"]),
         ("sandbox::dealings::dispute", &[]),
+        ("checkout::returned", &["order_already_paid", "account_parked"]),
     ];
     let narrow = NARROW.iter().find(|(operation, _)| route.operation.starts_with(operation));
     let told = narrow.is_none_or(|(_, codes)| codes.iter().any(|it| code.starts_with(it)));

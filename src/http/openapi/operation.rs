@@ -124,6 +124,11 @@ fn also(route: &Route, gives: &mut SchemaGenerator) -> Vec<Also> {
         "sandbox::dealings::dispute" => {
             vec![page(303, "It is noted"), page(409, "It cannot be disputed, or not be decided")]
         }
+        "checkout::returned" => vec![
+            page(303, "It is paid, and the customer goes on"),
+            page(402, "The payment failed"),
+            page(409, "Another payment has paid the order"),
+        ],
         _ => Vec::new(),
     }
 }

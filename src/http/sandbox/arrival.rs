@@ -64,7 +64,8 @@ async fn told(
     }
 }
 
-async fn confirm(
+/// Books a payment: the position, or `None` where a second click brings the same news.
+pub(in crate::http) async fn confirm(
     app: &Arc<App>,
     call: &Call,
     order: &OrderRow,
@@ -75,13 +76,11 @@ async fn confirm(
         processor_order_id: call.capture(0).to_owned(),
         processor_payment_id: payment_id.to_owned(),
         amount: None,
+        merchant: None,
     };
     match app.submit(call.request(command)?).await {
         Ok(receipt) => Ok(Some(receipt.position())),
-        Err(SubmitError::Rejected(
-            // Its message, or that of another payment of the order, was quicker.
-            Rejection::PaymentAlreadyConfirmed { .. } | Rejection::OrderAlreadyPaid { .. },
-        )) => Ok(None),
+        Err(SubmitError::Rejected(Rejection::PaymentAlreadyConfirmed { .. })) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

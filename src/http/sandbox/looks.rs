@@ -17,7 +17,7 @@ fn policy(order: &OrderRow) -> String {
 }
 
 /// Where an URL leads, as a source in a policy.
-fn source(url: &str) -> Option<String> {
+pub(in crate::http) fn source(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     Some(match url.host()? {
         // Policies have no way to name one.
@@ -26,7 +26,8 @@ fn source(url: &str) -> Option<String> {
     })
 }
 
-const STYLE: &str = "
+/// How a page to pay on looks, by day and by night.
+pub(in crate::http) const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #16202c; --soft: #5b6b7d; --paper: #ffffff;
   --ground: #eef1f5; --line: #d5dce4; --accent: #0b5fff; --on-accent: #ffffff;
   --good: #0a6b3d; --bad: #b3261e; }
@@ -106,13 +107,13 @@ pub(super) fn html(status: StatusCode, title: &str, body: &str, order: &OrderRow
 }
 
 /// A way from the page, where there is one.
-pub(super) fn link(id: &str, text: &str, url: Option<&str>) -> String {
+pub(in crate::http) fn link(id: &str, text: &str, url: Option<&str>) -> String {
     let link = |url| format!("<a class=\"button\" id=\"{id}\" href=\"{}\">{text}</a>", escape(url));
     url.map(link).unwrap_or_default()
 }
 
 /// What an order is about.
-pub(super) fn details(order: &OrderRow) -> String {
+pub(in crate::http) fn details(order: &OrderRow) -> String {
     format!(
         "<dl><dt>Order</dt><dd>{}</dd><dt>For</dt><dd>{}, {}</dd>
          <dt>Reference</dt><dd><code>{}</code></dd></dl>",
