@@ -101,6 +101,7 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("rate_limited", StatusCode::TOO_MANY_REQUESTS),
     ("return_url_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
+    ("dispute_refused", StatusCode::CONFLICT),
     ("refund_not_by_hand", StatusCode::CONFLICT),
     ("webhook_url_refused", StatusCode::UNPROCESSABLE_ENTITY),
     ("webhook_type_unknown", StatusCode::UNPROCESSABLE_ENTITY),

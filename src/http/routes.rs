@@ -317,6 +317,10 @@ routes! {
             "The sandbox's checkout page" => 200 Html;
         POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Form<sandbox::PayForm>),
             "Pay in the sandbox" => 200 Json<sandbox::SandboxPayment>;
+        POST "/sandbox/payments/{payment_id}/refund" PUBLIC, sandbox::dealings::refund(Form<sandbox::dealings::RefundForm>),
+            "Refund a payment as the sandbox itself does" => 200 Json<sandbox::dealings::RefundShape>;
+        POST "/sandbox/payments/{payment_id}/dispute" PUBLIC, sandbox::dealings::dispute(Form<sandbox::dealings::DisputeForm>),
+            "Dispute a payment, or decide its dispute" => 200 Json<sandbox::dealings::DisputeShape>;
         GET "/checkout/{id}" PUBLIC, checkout::page,
             "The page on which Razorpay takes a payment" => 200 Html;
         POST "/checkout/{id}/return" PUBLIC, checkout::returned(Form<checkout::ReturnForm>),

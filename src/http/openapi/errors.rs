@@ -82,7 +82,11 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         | "time_zone_unknown"
         | "amount_malformed"
         | "amount_too_precise"
-        | "amount_too_large" => route.takes.is_some() && writes,
+        | "amount_too_large" => {
+            let amount = code.starts_with("amount_");
+            let by_page = amount && route.operation == "sandbox::dealings::refund";
+            by_page || (route.takes.is_some() && writes)
+        }
         // What comes by a cookie must have been meant.
         "csrf_token_invalid" => writes,
         "cross_site_refused" => !public,
@@ -100,6 +104,7 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "signature_missing" | "webhook_secret_missing" => route.operation == "inbound::take",
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
+        "dispute_refused" => route.operation == "sandbox::dealings::dispute",
         "payment_failed" => ["sandbox::pay", "checkout::returned"].contains(&route.operation),
         "webhook_url_refused" | "webhook_type_unknown" => {
             matches!(route.operation, "ledger::webhooks::create" | "ledger::webhooks::patch")
@@ -132,6 +137,8 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
             &["account_exists", "billing_", "tax_", "country_", "external_"],
         ),
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
+        ("sandbox::dealings::refund", &["refund_exceeds_captured"]),
+        ("sandbox::dealings::dispute", &[]),
         ("checkout::returned", &["order_already_paid", "account_parked"]),
         ("ledger::webhooks", &[]),
     ];
