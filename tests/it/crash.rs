@@ -181,10 +181,7 @@ impl Load {
         let mut clients = JoinSet::new();
         for client in 0..8 {
             let caller = Caller {
-                client: reqwest::Client::builder()
-                    .timeout(Duration::from_secs(60))
-                    .build()
-                    .unwrap(),
+                client: crate::harness::client(),
                 url: url.subscribe(),
                 api_key: api_key.to_owned(),
             };
