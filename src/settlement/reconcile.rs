@@ -364,7 +364,7 @@ impl Asking<'_> {
         match self.submit(RecordRefund { account_id, refund_id, outcome }).await? {
             Ok(()) => self.found(Difference::Settled, &about, Some(account_id), detail),
             // A message was faster.
-            Err(Rejection::RefundAlreadySettled { .. }) => {}
+            Err(Rejection::RefundAlreadySettled { .. } | Rejection::RefundKnown { .. }) => {}
             Err(other) => {
                 self.found(Difference::Unfit, &about, Some(account_id), other.to_string());
             }
