@@ -29,7 +29,10 @@ use uuid::Uuid;
 use crate::{
     config::Opening,
     gate::Gate,
-    processors::{Processor, sandbox::Sandbox},
+    processors::{
+        Processor, Processors, manual::Manual, razorpay::Razorpay, sandbox::Sandbox,
+        settings::Settings,
+    },
     seal::Seal,
     webhooks::target::Outbound,
 };
@@ -52,6 +55,20 @@ pub enum AppError {
     /// Postgres refused.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// Real money and play money would meet.
+    #[error(
+        "{processor}'s key is not for a {kind:?} ledger: test keys are for sandbox ledgers, \
+             live keys for live ones"
+    )]
+    KeyOfAnotherKind {
+        /// Whose key.
+        processor: &'static str,
+        /// The kind of this ledger.
+        kind: BookKind,
+    },
+    /// A processor's settings are of no use.
+    #[error("a processor cannot be set up")]
+    Processor(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// What callers see of a ledger besides its rows.
@@ -90,7 +107,9 @@ pub struct App {
     /// The log.
     pub ledger: Ledger,
     /// Who takes the money.
-    pub processor: Processor,
+    pub processors: Processors,
+    /// The sandbox's own side, for its page.
+    pub sandbox: Option<Arc<Sandbox>>,
     /// What callers see of this ledger besides its rows.
     pub face: Face,
     /// What seals the texts that callers bring back.
@@ -110,21 +129,34 @@ impl App {
     /// lets them follow.
     ///
     /// # Errors
-    /// A database that is not migrated or cannot be reached, a history that cannot be read.
+    /// A database that is not migrated or cannot be reached, a history that cannot be read, a
+    /// processor whose settings do not fit the book.
     pub async fn open(
         pool: PgPool,
         options: Options,
         opening: &Opening,
         face: Face,
+        settings: &Settings,
     ) -> Result<Self, AppError> {
         let ledger = open_ledger(pool.clone(), options, opening).await?;
         let progress = live::follow(&ledger, projections::all()).await?;
-        let processor = processor(&ledger).await?;
+        let (processors, sandbox) = processors(&ledger, settings).await?;
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
         let (reads, written) = (Reads::new(pool), Mutex::default());
         let outbound = Outbound::new(Vec::new());
-        Ok(Self { ledger, processor, face, seal, gate, outbound, reads, progress, written })
+        Ok(Self {
+            ledger,
+            processors,
+            sandbox,
+            face,
+            seal,
+            gate,
+            outbound,
+            reads,
+            progress,
+            written,
+        })
     }
 
     /// Sends webhooks by another way out than to the public internet alone.
@@ -267,17 +299,30 @@ pub fn system_origin(via: &str) -> Origin {
     Origin { actor: "daybook".to_owned(), via: via.to_owned(), ..Origin::default() }
 }
 
-/// The processor of a ledger: a sandbox ledger has the sandbox; a live one never has, since it
-/// books no real money.
+/// The processors of a ledger: those that are set up, payment by hand, and in a sandbox ledger the
+/// sandbox. A live ledger never has it, since it books no real money.
 ///
 /// # Errors
-/// A database that cannot be reached.
-pub async fn processor(ledger: &Ledger) -> Result<Processor, AppError> {
-    let kind = ledger.look(None, |world| world.book.kind()).await?;
-    if kind != Some(BookKind::Sandbox) {
-        return Ok(Processor::None);
+/// A database that cannot be reached; keys for real money in a sandbox ledger, or for play money in
+/// a live one.
+async fn processors(
+    ledger: &Ledger,
+    settings: &Settings,
+) -> Result<(Processors, Option<Arc<Sandbox>>), AppError> {
+    let kind = ledger.look(None, |world| world.book.kind()).await?.unwrap_or(BookKind::Sandbox);
+    let mut known: Vec<Arc<dyn Processor>> = vec![Arc::new(Manual)];
+    if let Some(settings) = &settings.razorpay {
+        if settings.is_for(kind) == Some(false) {
+            return Err(AppError::KeyOfAnotherKind { processor: "Razorpay", kind });
+        }
+        known.push(Arc::new(Razorpay::new(settings.clone()).map_err(AppError::Processor)?));
     }
-    Ok(Processor::Sandbox(Sandbox::new(secret(ledger, "sandbox_secret").await?)))
+    let sandbox = match kind {
+        BookKind::Live => None,
+        BookKind::Sandbox => Some(Arc::new(Sandbox::new(secret(ledger, "sandbox_secret").await?))),
+    };
+    known.extend(sandbox.clone().map(|sandbox| sandbox as Arc<dyn Processor>));
+    Ok((Processors::new(known, settings.preferred.clone()), sandbox))
 }
 
 /// A secret that the processes of a ledger share, made by whoever comes first.

@@ -36,7 +36,9 @@ use crate::{
     app::{App, Face},
     config::{Opening, Place},
     database::Database,
-    http, telemetry,
+    http,
+    processors::settings::Settings,
+    telemetry,
 };
 
 /// What a command fails with: a text for people, causes included.
@@ -215,10 +217,11 @@ async fn with_app<T>(
     opening: &Opening,
     work: impl AsyncFnOnce(Arc<App>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    let settings = Settings::from_env()?;
     with_pool(place, async |pool| {
         // Nobody is served: links lead nowhere.
         let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
-        let app = Arc::new(App::open(pool, options(), opening, face).await?);
+        let app = Arc::new(App::open(pool, options(), opening, face, &settings).await?);
         let outcome = work(app.clone()).await;
         app.close().await;
         outcome

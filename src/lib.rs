@@ -15,6 +15,7 @@ pub mod plan_file;
 pub mod processors;
 pub mod scheduler;
 pub mod seal;
+pub mod settlement;
 pub mod signing;
 pub mod simulation;
 pub mod telemetry;

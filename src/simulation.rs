@@ -33,7 +33,6 @@ use self::{
     desk::Desk,
     seller::{Move, Seller},
 };
-use crate::processors::ProcessorError;
 
 /// How much history, and which.
 #[derive(Debug, Clone, Copy)]
@@ -93,9 +92,6 @@ pub enum SimulationError {
     /// The ledger's head cannot be read.
     #[error(transparent)]
     Store(#[from] store::StoreError),
-    /// No processor to pay with.
-    #[error(transparent)]
-    Processor(#[from] ProcessorError),
     /// The simulation's own catalogue or tax rules cannot be read.
     #[error("the simulation's own {what} cannot be read: {problem}")]
     Example {

@@ -1,4 +1,4 @@
--- Refunds: one row per refund, whether it was sent or not.
+-- Refunds: one row per refund, whether it was sent or not, asked for here or reported.
 create table {table} (
     key          text primary key,
     row          json not null,

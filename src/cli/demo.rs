@@ -25,6 +25,7 @@ use crate::{
     config::{Opening, Place, Serving},
     database::Database,
     http::server,
+    processors::settings::Settings,
     simulation::{self, Shape},
     webhooks::target::Outbound,
 };
@@ -72,7 +73,9 @@ impl Demo {
             let pool = database.pool(10).await?;
             let face = serve::face(&self.serving, &listener)?;
             let url = face.public_url.clone();
-            let app = App::open(pool.clone(), options(), &Opening::example(), face).await?;
+            let app =
+                App::open(pool.clone(), options(), &Opening::example(), face, &Settings::default())
+                    .await?;
             let outbound = Outbound::new(self.serving.webhooks.networks.clone());
             let app = Arc::new(app.sending_by(outbound));
             let keys = keys(&app, &place).await?;

@@ -20,6 +20,7 @@ use crate::{
         server::{self, Limits},
     },
     local_postgres::ServerLock,
+    processors::settings::Settings,
     scheduler,
     webhooks::{self, target::Outbound},
 };
@@ -39,6 +40,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, place: &Place) -> Result<ExitCode, Failure> {
+        let settings = Settings::from_env()?;
         // Before anything slow: a busy port or a second server is said at once.
         let listener = server::bind(&self.serving.listen).await?;
         let _lock = lock(place)?;
@@ -47,7 +49,8 @@ impl Serve {
             Ok(pool) => {
                 let served = async {
                     let face = face(&self.serving, &listener)?;
-                    let app = App::open(pool.clone(), options(), &self.opening, face).await?;
+                    let app =
+                        App::open(pool.clone(), options(), &self.opening, face, &settings).await?;
                     let app = app.sending_by(Outbound::new(self.serving.webhooks.networks.clone()));
                     serve(listener, Arc::new(app), &self.serving).await
                 };

@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 use warp::http::StatusCode;
 
 use super::{json::JsonError, server::BodyError};
-use crate::processors::ProcessorError;
+use crate::{
+    processors::{ProcessorError, Unanswered},
+    settlement::refund::NotAsked,
+};
 
 /// Whose words an address speaks: it decides how a refusal is dressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +110,7 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
     ("outcome_unknown", StatusCode::SERVICE_UNAVAILABLE),
     ("processor_unavailable", StatusCode::SERVICE_UNAVAILABLE),
+    ("processor_refused", StatusCode::BAD_GATEWAY),
     ("internal", StatusCode::INTERNAL_SERVER_ERROR),
 ];
 
@@ -213,7 +217,24 @@ impl From<EngineError> for ApiError {
 
 impl From<ProcessorError> for ApiError {
     fn from(error: ProcessorError) -> Self {
-        Self::new("processor_unavailable", error.to_string())
+        match &error {
+            ProcessorError::Unanswered(Unanswered::Refused { .. }) => {
+                tracing::warn!(%error, "a processor refused");
+                Self::new("processor_refused", "the processor refused to do that")
+            }
+            ProcessorError::None | ProcessorError::Unknown(_) | ProcessorError::Unanswered(_) => {
+                Self::new("processor_unavailable", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<NotAsked> for ApiError {
+    fn from(error: NotAsked) -> Self {
+        match error {
+            NotAsked::Processor(error) => error.into(),
+            NotAsked::Ledger(error) => error.into(),
+        }
     }
 }
 

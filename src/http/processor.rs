@@ -2,6 +2,7 @@
 //!
 //! Names are camelCase, amounts are strings in major units.
 
+pub mod asking;
 pub mod checkout;
 pub mod exports;
 pub mod plan_change;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use warp::http::StatusCode;
 
 use super::{answer::Answer, call::Call, error::ApiError};
-use crate::{app::App, processors::Processor};
+use crate::app::App;
 
 /// What a page may load and where its form may lead: its own style, this server, and where paying
 /// returns to, since browsers ask about redirects too.
@@ -149,7 +149,7 @@ pub struct SandboxPayment {
 /// No such checkout, or one that is done.
 pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let order = order(&app, &call).await?;
-    let Processor::Sandbox(sandbox) = &app.processor else { return Err(ApiError::not_found()) };
+    let Some(sandbox) = &app.sandbox else { return Err(ApiError::not_found()) };
     let wants_json = call.header("accept").is_some_and(|accept| accept.contains("json"));
     if order.status != OrderStatus::AwaitingPayment {
         return not_payable(&order, wants_json);
@@ -198,6 +198,7 @@ async fn confirm(
         processor_order_id: call.capture(0).to_owned(),
         processor_payment_id: payment_id.to_owned(),
         amount: None,
+        merchant: None,
     };
     match app.submit(call.request(command)?).await {
         Ok(receipt) => Ok(Some(receipt.position())),

@@ -50,6 +50,15 @@ pub enum Unanswered {
     Unknown,
 }
 
+impl Unanswered {
+    /// What a processor says to a question about subscriptions where it runs none.
+    #[must_use]
+    pub fn runs_none() -> Self {
+        let text = "this processor runs no subscriptions".to_owned();
+        Self::Refused { status: 404, text }
+    }
+}
+
 /// One question.
 #[derive(Debug, Clone)]
 pub struct Question {

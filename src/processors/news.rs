@@ -6,6 +6,17 @@
 use daybook_events::{Currency, Money, Timestamp, ids::OrderId, money::MoneyError};
 use thiserror::Error;
 
+/// A message of a processor, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The processor's name of the event.
+    pub event: String,
+    /// Whether no real money is meant, where the message says so.
+    pub test: Option<bool>,
+    /// What it amounts to.
+    pub news: News,
+}
+
 /// What a processor says has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -34,10 +45,7 @@ pub enum News {
     /// A subscription that the processor itself keeps.
     Subscription(Subscription),
     /// Nothing that the ledger keeps: a known event that moves no money, or an unknown one.
-    Nothing {
-        /// The processor's name of it.
-        event: String,
-    },
+    Nothing,
 }
 
 /// How a processor names what was to be paid.

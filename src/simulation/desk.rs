@@ -15,7 +15,7 @@ use rand_chacha::ChaCha12Rng;
 use uuid::Builder;
 
 use super::{Shape, SimulationError, Written, is_fault};
-use crate::processors::{Processor, sandbox::Sandbox};
+use crate::processors::sandbox::{self, Sandbox};
 
 pub(super) struct Desk<'l> {
     pub(super) ledger: &'l Ledger,
@@ -25,7 +25,7 @@ pub(super) struct Desk<'l> {
     pub(super) special: Option<&'static str>,
     /// What was recorded since somebody last listened.
     heard: Vec<Arc<Recorded>>,
-    processor: Processor,
+    sandbox: Sandbox,
     now: Timestamp,
 }
 
@@ -39,7 +39,7 @@ impl<'l> Desk<'l> {
             written: Written::default(),
             special: None,
             heard: Vec::new(),
-            processor: Processor::Sandbox(sandbox),
+            sandbox,
             now: shape.from,
         }
     }
@@ -100,18 +100,13 @@ impl<'l> Desk<'l> {
     }
 
     /// The processor's name, and its id of an order.
-    pub(super) fn processor_order(
-        &self,
-        order: OrderId,
-        amount: Money,
-    ) -> Result<(String, String), SimulationError> {
-        let id = self.processor.create_order(order, amount)?;
-        Ok((self.processor.name().to_owned(), id))
+    pub(super) fn processor_order(&self, order: OrderId, amount: Money) -> (String, String) {
+        (sandbox::NAME.to_owned(), self.sandbox.order_id(order, amount))
     }
 
     /// What the processor answers to a refund.
-    pub(super) fn processor_refund(&self, id: RefundId) -> Result<RefundOutcome, SimulationError> {
-        Ok(self.processor.refund(id)?)
+    pub(super) fn processor_refund(&self, id: RefundId) -> RefundOutcome {
+        RefundOutcome::Processed(self.sandbox.refund_id(id))
     }
 
     /// Whether something of this likelihood, in percent, happens.

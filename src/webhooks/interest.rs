@@ -20,6 +20,8 @@ pub enum News {
     Payments,
     /// Money that goes back.
     Refunds,
+    /// Money that a bank asks back.
+    Disputes,
     /// The right to a plan, period after period.
     Subscriptions,
     /// What was billed.
@@ -80,6 +82,11 @@ table! {
             RefundRequested "refund.requested" Refunds,
             RefundProcessed "refund.processed" Refunds,
             RefundFailed "refund.failed" Refunds,
+            PaymentFeeCharged "payment.fee_charged" Payments,
+            PaymentFailed "payment.failed" Payments,
+            RefundReported "refund.reported" Refunds,
+            DisputeOpened "dispute.opened" Disputes,
+            DisputeClosed "dispute.closed" Disputes,
         }
         Subscription(SubscriptionEvent) {
             TrialStarted "subscription.trial_started" Subscriptions,
@@ -96,6 +103,10 @@ table! {
             SubscriptionEnded "subscription.ended" Subscriptions,
             LimitsCustomised "subscription.limits_customised" Subscriptions,
             LimitsReapplied "subscription.limits_reapplied" Subscriptions,
+            SubscriptionLinked "subscription.linked" Subscriptions,
+            // What follows from a processor's word comes after it, as events of its own.
+            SubscriptionFollowed "subscription.followed" Silent,
+            PlanChangeRequested "subscription.plan_change_requested" Subscriptions,
         }
         Invoice(InvoiceEvent) {
             InvoiceIssued "invoice.issued" Invoices,

@@ -67,6 +67,8 @@ pub(crate) struct TestDb {
 
 impl TestDb {
     pub(crate) async fn new() -> Self {
+        // The tests' own clients speak TLS by the same cryptography as the product's.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let cluster = cluster().await;
         let mut superuser =
             PgConnection::connect(&cluster.superuser_url("postgres")).await.unwrap();
@@ -272,9 +274,15 @@ impl TestApp {
             currency: Currency::USD,
             upgrade_url: None,
         };
-        let app = App::open(db.pool().await, options, &Opening { kind, ..opening() }, face)
-            .await
-            .unwrap();
+        let app = App::open(
+            db.pool().await,
+            options,
+            &Opening { kind, ..opening() },
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap();
         let app = Arc::new(app.sending_by(outbound));
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
@@ -296,7 +304,15 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
-        let app = App::open(self.db.pool().await, options, &opening(), face).await.unwrap();
+        let app = App::open(
+            self.db.pool().await,
+            options,
+            &opening(),
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap();
         let app = Arc::new(app.reading_from(reads));
         assert!(app.reaches(self.log_position().await).await);
         let limits = Limits::default();

@@ -163,7 +163,15 @@ async fn a_second_process_that_follows_rewrites_nothing() {
         let mut options = Options::default();
         options.clock = test.clock.clone();
         let opening = opening();
-        App::open(test.db.pool().await, options, &opening, test.app.face.clone()).await.unwrap()
+        App::open(
+            test.db.pool().await,
+            options,
+            &opening,
+            test.app.face.clone(),
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap()
     };
     let second = open().await;
     let end = test.log_position().await;

@@ -39,7 +39,17 @@ async fn beside(test: &TestApp) -> Other {
     let listener = server::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
-    let app = Arc::new(App::open(test.db.pool().await, options, &opening(), face).await.unwrap());
+    let app = Arc::new(
+        App::open(
+            test.db.pool().await,
+            options,
+            &opening(),
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap(),
+    );
     let filter = http::filter(app.clone(), Limits::default());
     tokio::spawn(server::serve(listener, filter, Limits::default(), std::future::pending()));
     Other { app, url }

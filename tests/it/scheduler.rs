@@ -59,11 +59,17 @@ async fn subscribe(app: &Arc<App>, account_id: AccountId) {
         processor,
         processor_order_id: processor_order_id.clone(),
         returns: Returns::default(),
+        merchant_of_record: false,
     };
     app.ledger.submit(ask(checkout)).await.unwrap();
     let processor_payment_id = format!("pay_{order_id}");
-    let paid =
-        ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount: None };
+    let paid = ConfirmPayment {
+        account_id,
+        processor_order_id,
+        processor_payment_id,
+        amount: None,
+        merchant: None,
+    };
     app.ledger.submit(ask(paid)).await.unwrap();
 }
 
@@ -72,7 +78,17 @@ async fn app_on(db: &TestDb, at: &str) -> Arc<App> {
     let mut options = Options::default();
     options.clock = Clock::standing_at(at.parse().unwrap());
     let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
-    Arc::new(App::open(db.pool().await, options, &opening(), face).await.unwrap())
+    Arc::new(
+        App::open(
+            db.pool().await,
+            options,
+            &opening(),
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap(),
+    )
 }
 
 async fn settle_now(app: &Arc<App>) -> scheduler::Settled {

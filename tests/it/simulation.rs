@@ -36,10 +36,15 @@ const BY_HAND: &[&str] = &[
     "book.clock_advanced",
     "book.feature_switched",
     "book.payment_methods_adopted",
+    "dispute.closed",
+    "dispute.opened",
     "key.issued",
     "key.revoked",
     "key.rotated",
     "order.payment_sent",
+    "payment.failed",
+    "payment.fee_charged",
+    "refund.reported",
     "session.opened",
     "session.closed",
 ];
@@ -73,7 +78,15 @@ async fn live(db: &TestDb, shape: Shape) -> (Written, PgPool) {
     let mut options = Options::default();
     options.clock = Clock::standing_at(shape.from);
     let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
-    let app = App::open(db.pool().await, options, &opening(), face).await.unwrap();
+    let app = App::open(
+        db.pool().await,
+        options,
+        &opening(),
+        face,
+        &daybook::processors::settings::Settings::default(),
+    )
+    .await
+    .unwrap();
     let written = simulation::write(&app.ledger, shape, &mut |_, _| {}).await.unwrap();
     let pool = app.pool().clone();
     let position = store::head(&pool).await.unwrap().position;

@@ -1,5 +1,6 @@
 //! End the subscription: with its period by default, now on request.
 
+use super::processor_run;
 use crate::{
     draft::Draft,
     envelope::StreamId,
@@ -22,8 +23,14 @@ impl CancelSubscription {
         let account = draft.account(self.account_id)?;
         let subscription = account.live().ok_or(Rejection::NoSubscription)?;
         let stream = StreamId::Account(account.id);
-        let (subscription_id, takes_effect_at) = (subscription.id, subscription.period.end);
+        let subscription_id = subscription.id;
         if self.at_period_end {
+            let takes_effect_at = match subscription.processor() {
+                Some(_) if !subscription.cancelling => {
+                    processor_run::expected_end(&account, subscription, draft.now())
+                }
+                Some(_) | None => subscription.ends_at(),
+            };
             if subscription.cancelling {
                 return Err(Rejection::CancellationAlreadyScheduled { takes_effect_at });
             }

@@ -33,6 +33,9 @@ pub struct PlaceOrder {
     pub price: Option<Money>,
     /// A coupon's code, where the caller has one.
     pub coupon: Option<String>,
+    /// The processor that is to sell it as merchant of record, by the name that buyers know: then
+    /// nothing of ours is taxed. `None` where the seller sells itself.
+    pub merchant_of_record: Option<String>,
 }
 
 impl PlaceOrder {
@@ -51,7 +54,14 @@ impl PlaceOrder {
             None => None,
         };
         let trial_days = trial_days(draft, &account, &plan);
-        let quote = billing::quote(draft, &account, &plan, discount, trial_days)?;
+        let quote = billing::quote(
+            draft,
+            &account,
+            &plan,
+            discount,
+            trial_days,
+            self.merchant_of_record.as_deref(),
+        )?;
         let nothing = Money::zero(account.currency);
         let due = if trial_days > 0 { nothing } else { quote.totals.total };
         let amount = due.minus_to_zero(account.credit)?;

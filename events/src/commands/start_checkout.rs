@@ -1,11 +1,11 @@
 //! Record that a processor waits for the payment of an order.
 
-use super::manual_payment::MANUAL;
+use super::{billing, manual_payment::MANUAL};
 use crate::{
-    account::OrderStatus,
+    account::{Account, Order, OrderStatus},
     draft::Draft,
     envelope::StreamId,
-    event::CheckoutStarted,
+    event::{CheckoutStarted, OrderPurpose},
     ids::{AccountId, OrderId},
     rejection::Rejection,
 };
@@ -21,13 +21,17 @@ pub struct StartCheckout {
     pub processor: String,
     /// The processor's own id of the order.
     pub processor_order_id: String,
-    /// Where the customer goes from the processor's page.
+    /// Where the customer goes to pay, and from there.
     pub returns: Returns,
+    /// Whether that processor sells as merchant of record.
+    pub merchant_of_record: bool,
 }
 
-/// Where a customer goes from the processor's page, as absolute URLs; the edge has checked them.
+/// Where a customer goes to pay, and from there, as absolute URLs; the edge has checked them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Returns {
+    /// The processor's page, where it has one of its own.
+    pub page: Option<String>,
     /// After paying.
     pub success_url: Option<String>,
     /// After giving up.
@@ -39,6 +43,9 @@ impl StartCheckout {
         let account = draft.account(self.account_id)?;
         let order_id = self.order_id;
         let order = account.orders.get(order_id).ok_or(Rejection::OrderUnknown)?;
+        if sold_by_merchant(draft, &account, order)? != self.merchant_of_record {
+            return Err(Rejection::CheckoutWrongMerchant { order: order_id });
+        }
         match order.status {
             OrderStatus::Paid => Err(Rejection::OrderAlreadyPaid { order: order_id }),
             OrderStatus::Cancelled | OrderStatus::Expired => {
@@ -56,6 +63,7 @@ impl StartCheckout {
                     processor: self.processor.clone(),
                     processor_order_id: self.processor_order_id.clone(),
                     amount: order.amount,
+                    url: self.returns.page.clone(),
                     success_url: self.returns.success_url.clone(),
                     cancel_url: self.returns.cancel_url.clone(),
                 };
@@ -63,6 +71,26 @@ impl StartCheckout {
             }
         }
     }
+}
+
+/// Whether an order is priced for a merchant of record: without our tax. Paid anywhere else it would
+/// owe a tax that nobody took; an order with our tax would be taxed twice at a merchant of record.
+pub(super) fn sold_by_merchant(
+    draft: &Draft,
+    account: &Account,
+    order: &Order,
+) -> Result<bool, Rejection> {
+    Ok(match &order.purpose {
+        OrderPurpose::Subscribe { quote } => quote.tax.is_by_merchant_of_record(),
+        OrderPurpose::PayInvoice { invoice_id, .. } => {
+            let invoice = account.invoices.get(*invoice_id);
+            invoice.is_some_and(|invoice| invoice.tax.is_by_merchant_of_record())
+        }
+        OrderPurpose::ChangePlan => match account.live() {
+            Some(live) => billing::tax_of(draft, account, live)?.is_by_merchant_of_record(),
+            None => false,
+        },
+    })
 }
 
 #[cfg(test)]
@@ -87,6 +115,7 @@ mod tests {
     fn where_the_customer_goes_from_the_checkout_is_kept() {
         let given = given_account().and(place_order());
         let returns = Returns {
+            page: None,
             success_url: Some("https://panel.example/paid".to_owned()),
             cancel_url: None,
         };

@@ -121,6 +121,9 @@ pub struct CheckoutStarted {
     pub processor_order_id: String,
     /// What the processor will take.
     pub amount: Money,
+    /// The processor's page on which it is paid; absent where it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Where the processor's page sends a customer who has paid; absent where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_url: Option<String>,

@@ -1,6 +1,6 @@
 //! The ledger's own `/api/refunds…`: ask for a refund by the policy, and read what became of it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use daybook_events::{
     Currency, Money, Rejection,
@@ -16,7 +16,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warp::http::StatusCode;
 
-use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
@@ -24,6 +23,7 @@ use crate::http::{
     fields, outcome,
     reading::{row_as_of, rows, shown},
 };
+use crate::{app::App, settlement::refund};
 
 /// What `POST /api/refunds` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -96,9 +96,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::new("forbidden", "only a super admin sets the refund policy aside"));
     }
     let account_id = call.account()?;
-    if asks_processor(&app, account_id).await? {
-        app.processor.ready()?;
-    }
+    reachable(&app, account_id).await?;
     let amount = amount(&app, account_id, &body).await?;
     let (reason, override_policy) = (body.reason, body.override_policy);
     let command = RequestRefund { account_id, amount, reason: reason.clone(), override_policy };
@@ -137,18 +135,22 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::json(StatusCode::CREATED, &body).at(position))
 }
 
-/// Whether a refund to an account may have to ask the processor: some of its money came that way.
-async fn asks_processor(app: &App, account: AccountId) -> Result<bool, ApiError> {
-    let by_processor = move |world: &World| {
-        let account = world.account(account)?;
-        Some(account.payments.iter().any(|payment| payment.captured.processor != MANUAL))
+/// Whether the processors are set up that took an account's money: said before anything is
+/// reserved.
+async fn reachable(app: &App, account: AccountId) -> Result<(), ApiError> {
+    let processors = move |world: &World| -> BTreeSet<String> {
+        let payments = world.account(account).into_iter().flat_map(|it| it.payments.iter());
+        payments.map(|payment| payment.captured.processor.clone()).collect()
     };
-    let known = app.ledger.look(Some(account), by_processor).await?;
-    Ok(known.unwrap_or(true))
+    for name in app.ledger.look(Some(account), processors).await? {
+        app.processors.named(&name)?;
+    }
+    Ok(())
 }
 
 /// Asks the processor for one refund and records its answer; a retry resumes here. What came by
-/// hand goes back by hand: somebody records that by [`settled_by_hand`].
+/// hand goes back by hand: somebody records that by [`settled_by_hand`]. What the processor does not
+/// answer stays reserved: the reconciler asks it again.
 async fn settle(
     app: &Arc<App>,
     call: &Call,
@@ -157,10 +159,9 @@ async fn settle(
     requested: &RefundRequested,
 ) -> Result<(RefundMade, i64), ApiError> {
     let refund_id = requested.refund_id;
-    if requested.processor == MANUAL {
+    let Some(outcome) = refund::ask(app, account_id, requested).await? else {
         return Ok((made(requested, RefundStatus::Requested), 0));
-    }
-    let outcome = app.processor.refund(refund_id)?;
+    };
     let status = match &outcome {
         RefundOutcome::Processed(_) => RefundStatus::Processed,
         RefundOutcome::Failed(_) => RefundStatus::Failed,

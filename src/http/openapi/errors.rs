@@ -102,7 +102,11 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         }
         "webhook_endpoint_disabled" => route.operation == "ledger::webhooks::resend",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
-        "version_conflict" | "overloaded" | "outcome_unknown" | "processor_unavailable" => writes,
+        "version_conflict"
+        | "overloaded"
+        | "outcome_unknown"
+        | "processor_unavailable"
+        | "processor_refused" => writes,
         _ => true,
     }
 }

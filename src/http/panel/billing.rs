@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use daybook_events::{
     Currency, Timestamp,
+    commands::Returns,
     event::{AccountEvent, OrderEvent, OrderPlaced},
     period::Cycle,
 };
@@ -21,16 +22,16 @@ use super::{
     shapes::OrderShape,
     showing::AsOf,
 };
-use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::cycle,
     outcome,
-    processor::{checkout::ensure_checkout, shapes},
+    processor::{asking::Asking, shapes},
     reading::{next_page, shown},
 };
+use crate::{app::App, processors::Counter};
 
 /// What `POST /api/billing/subscribe` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -63,7 +64,7 @@ pub struct Subscribed {
 pub async fn subscribe(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: SubscribeBody = call.json()?;
     let account_id = call.account()?;
-    app.processor.ready()?;
+    app.processors.at(Counter::Panel)?;
     let cycle: Option<Cycle> = body.billing_cycle.as_deref().map(cycle).transpose()?;
     let order = Wanted { account_id, plan: body.plan_id, cycle, coupon: body.coupon_code };
     let (receipt, order, _) = order.place(&app, &call, Vec::new()).await?;
@@ -77,8 +78,16 @@ pub async fn subscribe(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         let body = Subscribed { success: true, order, checkout: None };
         return Ok(Answer::ok(&body).at(receipt.position()));
     };
-    let (started, position) =
-        ensure_checkout(&app, &call, "/checkout", account_id, &placed).await?;
+    let asking = Asking {
+        call: &call,
+        step: "/checkout",
+        account_id,
+        order_id: placed.order_id,
+        counter: Counter::Panel,
+        returns: Returns::default(),
+        asked_before: receipt.replayed,
+    };
+    let (started, position) = asking.ensure(&app).await?;
     let number = recorded.number.unwrap_or_default();
     let checkout = serde_json::to_value(shapes::checkout(&app, &placed, &number, &started));
     let checkout = Some(checkout.map_err(|error| ApiError::internal(&error))?);

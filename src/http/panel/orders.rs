@@ -21,7 +21,6 @@ use super::{
     shapes::OrderShape,
     showing::{self, AsOf},
 };
-use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
@@ -30,6 +29,7 @@ use crate::http::{
     outcome,
     reading::{next_page, shown},
 };
+use crate::{app::App, processors::Counter};
 
 /// An order that was placed.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -131,7 +131,10 @@ impl Wanted {
     ) -> Result<(Receipt, OrderShape, bool), ApiError> {
         let Self { account_id, plan, cycle, coupon } = self;
         let notes = noted(notes)?;
-        let command = OrderPlan { account_id, plan: plan.text(), cycle, price: None, coupon };
+        let processor = app.processors.at(Counter::Panel).ok();
+        let merchant_of_record = processor.and_then(|it| it.merchant()).map(str::to_owned);
+        let (plan, price) = (plan.text(), None);
+        let command = OrderPlan { account_id, plan, cycle, price, coupon, merchant_of_record };
         let receipt = app.submit(call.request_for("", command, notes)?).await?;
         let as_of = AsOf::read(app, account_id, receipt.position()).await?;
         let placed = placed(&receipt);

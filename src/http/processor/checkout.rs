@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use daybook_events::{
     Rejection,
-    commands::{ConfirmPayment, PlaceOrder, Returns, StartCheckout},
-    event::{AccountEvent, CheckoutStarted, OrderEvent, OrderPlaced, OrderPurpose},
-    ids::{AccountId, InvoiceId, OrderId},
+    commands::{ConfirmPayment, PlaceOrder, Returns},
+    event::{AccountEvent, OrderEvent, OrderPlaced, OrderPurpose},
+    ids::InvoiceId,
     period::Cycle,
-    store::SubmitError,
 };
-use daybook_projections::query::Reach;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -21,8 +19,12 @@ use crate::http::{
     error::ApiError,
     fields::{MajorUnits, NoFields, agreed_price, cycle},
     outcome,
-    processor::shapes::{self, CheckoutAnswer},
+    processor::{
+        asking::Asking,
+        shapes::{self, CheckoutAnswer},
+    },
 };
+use crate::processors::Counter;
 
 /// What `POST /api/billing/checkout` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -50,10 +52,11 @@ pub struct CheckoutBody {
 pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: CheckoutBody = call.json()?;
     let account_id = call.account()?;
-    app.processor.ready()?;
+    let processor = app.processors.at(Counter::Processor)?;
     let price = agreed_price(&app, &call, account_id, body.price.as_deref()).await?;
     let (plan, cycle, coupon) = (body.plan_id, cycle(&body.billing_cycle)?, body.coupon_code);
-    let command = PlaceOrder { account_id, plan, cycle, price, coupon };
+    let merchant_of_record = processor.merchant().map(str::to_owned);
+    let command = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
     let receipt = app.submit(call.request(command)?).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
     let ordered = outcome::last(events.clone(), |event| match event {
@@ -69,79 +72,19 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         let body = CheckoutAnswer::Fulfilled(Box::new(shapes::fulfilled(&placed, &order, events)));
         return Ok(Answer::ok(&body).at(receipt.position()));
     }
-    let (started, position) = ensure_checkout(&app, &call, "/checkout", account_id, &order).await?;
+    let asking = Asking {
+        call: &call,
+        step: "/checkout",
+        account_id,
+        order_id: order.order_id,
+        counter: Counter::Processor,
+        returns: Returns::default(),
+        asked_before: receipt.replayed,
+    };
+    let (started, position) = asking.ensure(&app).await?;
     let number = placed.number.unwrap_or_default();
     let checkout = shapes::checkout(&app, &order, &number, &started);
     Ok(Answer::ok(&CheckoutAnswer::Started(Box::new(checkout))).at(position))
-}
-
-/// The checkout of an order: asked of the processor and recorded, unless that has happened.
-///
-/// # Errors
-/// The rejection, or a processor that does not help.
-pub(in crate::http) async fn ensure_checkout(
-    app: &Arc<App>,
-    call: &Call,
-    step: &str,
-    account_id: AccountId,
-    order: &OrderPlaced,
-) -> Result<(CheckoutStarted, i64), ApiError> {
-    ensure_returning_checkout(app, call, step, account_id, order, Returns::default()).await
-}
-
-/// As [`ensure_checkout`], with where the customer goes from there.
-///
-/// # Errors
-/// As there.
-pub(in crate::http) async fn ensure_returning_checkout(
-    app: &Arc<App>,
-    call: &Call,
-    step: &str,
-    account_id: AccountId,
-    order: &OrderPlaced,
-    returns: Returns,
-) -> Result<(CheckoutStarted, i64), ApiError> {
-    let processor_order_id = app.processor.create_order(order.order_id, order.amount)?;
-    let command = StartCheckout {
-        account_id,
-        order_id: order.order_id,
-        processor: app.processor.name().to_owned(),
-        processor_order_id,
-        returns,
-    };
-    // A retry of the whole call meets this step's own key, and so the same answer.
-    match app.submit(call.request_for(step, command, None)?).await {
-        Ok(receipt) => {
-            let events = receipt.events.iter().map(AsRef::as_ref);
-            let started = outcome::last(events, |event| match event {
-                AccountEvent::Order(OrderEvent::CheckoutStarted(started)) => Some(started.clone()),
-                _ => None,
-            });
-            let (_, started) =
-                started.ok_or_else(|| ApiError::internal(&"a checkout without its event"))?;
-            Ok((started, receipt.position()))
-        }
-        Err(SubmitError::Rejected(Rejection::CheckoutAlreadyStarted { order })) => {
-            let started = running_checkout(app, account_id, order).await?;
-            Ok((started, app.settled(Reach::Account(account_id)).await))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn running_checkout(
-    app: &Arc<App>,
-    account_id: AccountId,
-    order: OrderId,
-) -> Result<CheckoutStarted, ApiError> {
-    let started = app
-        .ledger
-        .look(Some(account_id), move |world| {
-            let order = world.account(account_id)?.orders.get(order)?;
-            order.checkout.as_deref().cloned()
-        })
-        .await?;
-    started.ok_or_else(|| Rejection::OrderNotOpen { order }.into())
 }
 
 /// What `POST /api/billing/checkout/confirm` takes: what the processor's SDK returned.
@@ -172,14 +115,16 @@ pub async fn confirm(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         .ledger
         .look(Some(account_id), move |world| {
             let account = world.account(account_id)?;
-            account.orders.of_processor(&given).map(|_| given)
+            let order = account.orders.of_processor(&given)?;
+            Some((given, order.checkout.as_ref()?.processor.clone()))
         })
         .await?;
-    let stored = stored.ok_or_else(|| ApiError::from(Rejection::OrderUnknown))?;
+    let (stored, processor) = stored.ok_or_else(|| ApiError::from(Rejection::OrderUnknown))?;
     if body.payment_id.is_empty() || body.payment_id.len() > 200 {
         return Err(ApiError::new("invalid_request", "`paymentId` has 1 to 200 characters"));
     }
-    if !app.processor.confirms(&stored, &body.payment_id, &body.signature) {
+    let processor = app.processors.named(&processor)?;
+    if !processor.confirms(&stored, &body.payment_id, &body.signature) {
         let text = "the signature is not the processor's over this order and payment";
         return Err(ApiError::new("signature_invalid", text));
     }
@@ -188,6 +133,7 @@ pub async fn confirm(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         processor_order_id: stored,
         processor_payment_id: body.payment_id,
         amount: None,
+        merchant: None,
     };
     let receipt = app.submit(call.request(command)?).await?;
     let body = shapes::confirmed(receipt.events.iter().map(AsRef::as_ref));
@@ -222,6 +168,16 @@ pub async fn pay_invoice(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
         .await?;
     let (order, number) = found?;
     // Its one step: it meets the caller's key under the name that every other call uses.
-    let (started, position) = ensure_checkout(&app, &call, "", account_id, &order).await?;
+    let asking = Asking {
+        call: &call,
+        step: "",
+        account_id,
+        order_id: order.order_id,
+        counter: Counter::Processor,
+        returns: Returns::default(),
+        // The order is older than this call.
+        asked_before: true,
+    };
+    let (started, position) = asking.ensure(&app).await?;
     Ok(Answer::ok(&shapes::checkout(&app, &order, &number, &started)).at(position))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daybook_events::{
     Money, Recorded, Rejection, Timestamp,
-    commands::{ChangePlan, PREVIEW_SECONDS, Preview},
+    commands::{ChangePlan, PREVIEW_SECONDS, Preview, Returns},
     event::{AccountEvent, SubscriptionEvent},
     ids::{AccountId, PlanId},
     period::Cycle,
@@ -13,16 +13,16 @@ use daybook_events::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::{MajorUnits, agreed_price, cycle},
     outcome,
-    processor::checkout::ensure_checkout,
+    processor::asking::Asking,
     processor::shapes::{self, PlanChangeAnswer, PlanChangePreview},
 };
+use crate::{app::App, processors::Counter};
 
 /// What `POST /api/billing/plan-change` and its preview take.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +72,7 @@ impl PlanChangeBody {
 pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: PlanChangeBody = call.json()?;
     let account_id = call.account()?;
-    app.processor.ready()?;
+    app.processors.at(Counter::Processor)?;
     let asked = body.command(&app, &call, account_id).await?;
     let preview = match &body.preview_token {
         Some(token) => Some(pinned(&app, token, &asked).await?),
@@ -94,7 +94,16 @@ pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     let mut position = receipt.position();
     let mut checkout = None;
     if let Some((placed, order)) = shapes::order_of_change(events) {
-        match ensure_checkout(&app, &call, "/checkout", account_id, &order).await {
+        let asking = Asking {
+            call: &call,
+            step: "/checkout",
+            account_id,
+            order_id: order.order_id,
+            counter: Counter::Processor,
+            returns: Returns::default(),
+            asked_before: receipt.replayed,
+        };
+        match asking.ensure(&app).await {
             Ok((started, at)) => {
                 let number = placed.number.unwrap_or_default();
                 checkout = Some(shapes::checkout(&app, &order, &number, &started));

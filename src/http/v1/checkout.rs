@@ -15,9 +15,13 @@ use super::{return_url::return_url, shapes::data};
 use crate::{
     app::App,
     http::{
-        answer::Answer, call::Call, error::ApiError, outcome,
-        processor::checkout::ensure_returning_checkout,
+        answer::Answer,
+        call::Call,
+        error::ApiError,
+        outcome,
+        processor::asking::{Asking, page},
     },
+    processors::Counter,
 };
 
 /// What `POST /api/v1/billing/checkout` takes.
@@ -57,9 +61,11 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let success_url = return_url("success_url", &body.success_url)?;
     let cancel_url = return_url("cancel_url", &body.cancel_url)?;
     let cycle = body.billing_cycle.as_deref().map_or(Ok(Cycle::Monthly), cycle)?;
-    app.processor.ready()?;
+    let processor = app.processors.at(Counter::V1)?;
     let (plan, coupon) = (body.plan, body.coupon_code);
-    let command = PlaceOrder { account_id, plan, cycle, price: None, coupon };
+    let price = None;
+    let merchant_of_record = processor.merchant().map(str::to_owned);
+    let command = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
     let receipt = app.submit(call.request(command)?).await?;
     let placed = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => {
@@ -72,11 +78,21 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     if order.amount.is_zero() {
         return Ok(data(Checkout { checkout_url: success_url }).at(receipt.position()));
     }
-    let returns = Returns { success_url: Some(success_url), cancel_url: Some(cancel_url) };
-    let (started, position) =
-        ensure_returning_checkout(&app, &call, "/checkout", account_id, &order, returns).await?;
-    let (face, id) = (&app.face.public_url, &started.processor_order_id);
-    Ok(data(Checkout { checkout_url: format!("{face}/sandbox/checkout/{id}") }).at(position))
+    let asking = Asking {
+        call: &call,
+        step: "/checkout",
+        account_id,
+        order_id: order.order_id,
+        counter: Counter::V1,
+        returns: Returns {
+            success_url: Some(success_url),
+            cancel_url: Some(cancel_url),
+            ..Returns::default()
+        },
+        asked_before: receipt.replayed,
+    };
+    let (started, position) = asking.ensure(&app).await?;
+    Ok(data(Checkout { checkout_url: page(&app.face, &started) }).at(position))
 }
 
 fn cycle(word: &str) -> Result<Cycle, ApiError> {

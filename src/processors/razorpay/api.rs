@@ -12,25 +12,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Settings;
 use crate::processors::client::{Client, Question, Unanswered};
-
-/// What Razorpay is reached by.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The public key, which clients' SDKs need.
-    pub key_id: String,
-    /// The secret key.
-    pub key_secret: String,
-    /// The API's address, such as `https://api.razorpay.com/v1`.
-    pub base_url: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { key_id, base_url, key_secret: _ } = self;
-        f.debug_struct("Credentials").field("key_id", key_id).field("base_url", base_url).finish()
-    }
-}
 
 /// Razorpay's API.
 #[derive(Debug, Clone)]
@@ -73,14 +56,12 @@ struct Items<T> {
 }
 
 impl Api {
-    /// The API by its credentials.
+    /// The API by its settings.
     ///
     /// # Errors
     /// Credentials that no header can carry, a machine without sockets.
-    pub fn new(
-        credentials: &Credentials,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let Credentials { key_id, key_secret, base_url } = credentials;
+    pub fn new(settings: &Settings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let Settings { key_id, key_secret, base_url, webhook_secrets: _ } = settings;
         // The scheme's word is taken in this spelling only.
         let basic = format!("Basic {}", BASE64.encode(format!("{key_id}:{key_secret}").as_bytes()));
         let mut basic = HeaderValue::try_from(basic)?;
@@ -127,7 +108,10 @@ impl Api {
     }
 
     /// The order that was made under a receipt, for this very amount.
-    async fn order_of_receipt(
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub async fn order_of_receipt(
         &self,
         order: OrderId,
         amount: Money,

@@ -99,7 +99,15 @@ async fn a_key_that_another_process_revokes_is_refused_by_the_next_request() {
     let mut options = Options::default();
     options.clock = Clock::standing_at(test.clock.now());
     let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
-    let other = App::open(test.db.pool().await, options, &opening(), face).await.unwrap();
+    let other = App::open(
+        test.db.pool().await,
+        options,
+        &opening(),
+        face,
+        &daybook::processors::settings::Settings::default(),
+    )
+    .await
+    .unwrap();
     let revoke = daybook_events::commands::RevokeKey { key_id: id.parse().unwrap() };
     other.submit(crate::log::ask(revoke)).await.unwrap();
     assert!(!works(&test, &key).await);

@@ -4,6 +4,8 @@
 //! Each keeps what was asked, when and with which seed, so that it can be asked again of a ledger
 //! on a database: the same ids come about, and the same amounts.
 
+mod reported;
+
 use daybook::plan_file;
 use daybook_events::{
     Currency, Event, Money, Recorded, Timestamp,
@@ -39,7 +41,7 @@ pub(crate) struct Asked {
 
 /// Every history.
 pub(crate) fn all() -> Vec<Told> {
-    vec![london(), berlin(), mumbai()]
+    vec![london(), berlin(), mumbai(), reported::leeds()]
 }
 
 impl Told {
@@ -82,7 +84,7 @@ impl Told {
     fn returns(&self) -> Returns {
         let back = |to: &str| Some(format!("https://panel.example/billing?{to}=true"));
         if self.payments.is_multiple_of(2) {
-            Returns { success_url: back("success"), cancel_url: back("canceled") }
+            Returns { page: None, success_url: back("success"), cancel_url: back("canceled") }
         } else {
             Returns::default()
         }

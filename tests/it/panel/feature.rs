@@ -71,7 +71,15 @@ async fn a_switch_in_another_process_counts_here_from_the_next_request_on() {
         options.clock = test.clock.clone();
         let face =
             Face { public_url: test.url.clone(), currency: Currency::USD, upgrade_url: None };
-        App::open(test.db.pool().await, options, &opening(), face).await.unwrap()
+        App::open(
+            test.db.pool().await,
+            options,
+            &opening(),
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap()
     };
     let other = app().await;
     let switch = |enabled| SwitchFeature { feature: Feature::Billing, enabled };
@@ -90,7 +98,15 @@ async fn a_new_ledger_is_opened_without_it_where_that_is_wanted_and_only_then() 
     for feature_billing in [false, true] {
         let opening = Opening { feature_billing, ..opening() };
         let face = Face { public_url: String::new(), currency: Currency::USD, upgrade_url: None };
-        let app = App::open(db.pool().await, Options::default(), &opening, face).await.unwrap();
+        let app = App::open(
+            db.pool().await,
+            Options::default(),
+            &opening,
+            face,
+            &daybook::processors::settings::Settings::default(),
+        )
+        .await
+        .unwrap();
         assert!(!is_on(&app).await, "{feature_billing}");
     }
 }

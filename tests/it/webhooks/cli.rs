@@ -26,7 +26,10 @@ async fn an_operator_adds_tries_looks_resends_rotates_and_removes() {
     let (id, secret) = (text(&made["endpoint_id"]), text(&made["secret"]));
     assert!(secret.starts_with("whsec_"), "{made}");
     let listed = json(&test, &["webhook", "endpoint", "list"]).await;
-    assert_eq!((&listed[0]["endpoint_id"], listed.as_array().unwrap().len()), (&made["endpoint_id"], 1));
+    assert_eq!(
+        (&listed[0]["endpoint_id"], listed.as_array().unwrap().len()),
+        (&made["endpoint_id"], 1)
+    );
     assert!(!listed.to_string().contains(&secret), "a list shows a secret");
 
     let tested = json(&test, &["webhook", "test", &id]).await;
@@ -35,7 +38,10 @@ async fn an_operator_adds_tries_looks_resends_rotates_and_removes() {
     round(&test).await;
     let got = receiver.got();
     assert_eq!(got[0].header("webhook-id"), tested["delivery_id"]);
-    assert_eq!((got[0].json()["type"].as_str(), got[0].header("daybook-position")), (Some("webhook.test"), "0"));
+    assert_eq!(
+        (got[0].json()["type"].as_str(), got[0].header("daybook-position")),
+        (Some("webhook.test"), "0")
+    );
     // A test is tried once.
     let deliveries = json(&test, &["webhook", "deliveries", &id, "--status", "given_up"]).await;
     assert_eq!(deliveries[0]["delivery_id"], tested["delivery_id"]);
@@ -44,7 +50,10 @@ async fn an_operator_adds_tries_looks_resends_rotates_and_removes() {
     test.clock.set(test.clock.now().plus_seconds(60));
     round(&test).await;
     let deliveries = json(&test, &["webhook", "deliveries", &id]).await;
-    assert_eq!((&deliveries[0]["status"], &deliveries[0]["attempts"]), (&"delivered".into(), &2.into()));
+    assert_eq!(
+        (&deliveries[0]["status"], &deliveries[0]["attempts"]),
+        (&"delivered".into(), &2.into())
+    );
 
     let rotated = json(&test, &["webhook", "endpoint", "rotate", &id]).await;
     assert_ne!(rotated["secret"], secret);

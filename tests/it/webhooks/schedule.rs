@@ -100,7 +100,8 @@ async fn whatever_a_receiver_does_it_is_tried_for_three_days_under_one_id() {
         assert_eq!(log["status"], "given_up", "{name}");
         assert_on_schedule(&log);
         for attempt in log["log"].as_array().unwrap() {
-            let heard = attempt["problem"].as_str().map_or(attempt["status"].to_string(), str::to_owned);
+            let heard =
+                attempt["problem"].as_str().map_or(attempt["status"].to_string(), str::to_owned);
             assert_eq!(heard, said, "{name}");
         }
         if let Some(receiver) = receivers.get(nth) {

@@ -133,7 +133,8 @@ async fn reaching(outbound: &Outbound) -> (usize, usize) {
     let (mut reaching, mut answered) = (0, 0);
     for trick in TRICKS {
         let before = connected.load(Ordering::SeqCst);
-        answered += usize::from(post(outbound, &trick.replace("{p}", &port.to_string())).await.is_ok());
+        answered +=
+            usize::from(post(outbound, &trick.replace("{p}", &port.to_string())).await.is_ok());
         reaching += usize::from(connected.load(Ordering::SeqCst) > before);
     }
     (reaching, answered)
@@ -223,12 +224,6 @@ async fn of_an_answer_four_kibibytes_are_read_and_a_port_in_a_lookup_changes_not
         Arc::new(|_, _| async { Ok(vec![SocketAddr::from(([127, 0, 0, 2], 9))]) }.boxed());
     let url = format!("http://next.example:{}/", next.address.port());
     assert_eq!(post(&outbound, &url).await.unwrap().text, "ok");
-    let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{}", "x".repeat(100_000));
-    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
-    let url = format!("http://next.example:{}/", listener.local_addr().unwrap().port());
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, long.as_bytes()).await;
-    });
+    next.does(Act::Long);
     assert_eq!(post(&outbound, &url).await.unwrap().text.len(), 4096);
 }

@@ -1,5 +1,7 @@
 //! Orders in the processor dialect: a checkout, an order fulfilled at once, a confirmed payment.
 
+use std::sync::Arc;
+
 use daybook_events::{
     Currency, Recorded, Timestamp,
     event::{
@@ -17,7 +19,11 @@ use serde::Serialize;
 use super::{Amount, Discount, Invoice, PlanHeld, Sums, amount, discount, invoice, plan, totals};
 use crate::{
     app::App,
-    http::outcome::{account_event, last},
+    http::{
+        outcome::{account_event, last},
+        processor::asking::page,
+    },
+    processors::{Processor, razorpay, sandbox},
 };
 
 /// An order by its names.
@@ -64,8 +70,9 @@ pub struct Checkout {
     processor: String,
     /// The page on which it is paid.
     checkout_url: String,
-    /// The parameters that Razorpay's SDK takes, verbatim.
-    razorpay: RazorpayOptions,
+    /// The parameters that Razorpay's SDK takes, verbatim; `null` where another processor takes
+    /// the payment.
+    razorpay: Option<RazorpayOptions>,
     #[serde(flatten)]
     quoted: Quoted,
 }
@@ -106,17 +113,23 @@ pub fn checkout(
         currency: started.amount.currency(),
         expires_at: order.expires_at,
         processor: started.processor.clone(),
-        checkout_url: format!("{}/sandbox/checkout/{id}", app.face.public_url),
-        razorpay: RazorpayOptions {
-            key: app.processor.public_key().to_owned(),
+        checkout_url: page(&app.face, started),
+        razorpay: speaks_razorpay(app, started).map(|processor| RazorpayOptions {
+            key: processor.public_key().to_owned(),
             amount: i64::try_from(started.amount.minor()).unwrap_or(i64::MAX),
             currency: started.amount.currency(),
             name: order.plan.name.clone(),
             description: format!("Order {number}"),
             order_id: id.clone(),
-        },
+        }),
         quoted: quoted(order),
     }
+}
+
+/// The processor of a checkout, where it takes the parameters of Razorpay's SDK.
+fn speaks_razorpay<'a>(app: &'a App, started: &CheckoutStarted) -> Option<&'a Arc<dyn Processor>> {
+    let found = app.processors.named(&started.processor).ok()?;
+    [razorpay::NAME, sandbox::NAME].contains(&found.name()).then_some(found)
 }
 
 /// What an order's amount comes from: the quote of a new subscription; an order for an invoice

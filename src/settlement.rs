@@ -1,0 +1,6 @@
+//! Settlement: what processors say becomes facts of the ledger, whoever brings the news.
+//!
+//! The confirm call, a message in the inbox and the reconciler all end in the same commands, and
+//! these are decided once: so the order in which they come makes no difference.
+
+pub mod refund;
