@@ -27,7 +27,7 @@ const TRICKS: &[&str] = &[
     // This machine, by every spelling of its address.
     "http://127.0.0.1:{p}/", "http://127.1:{p}/", "http://127.0.1:{p}/", "http://127.255.255.254:{p}/",
     "http://2130706433:{p}/", "http://0x7f000001:{p}/", "http://0x7f.0.0.1:{p}/", "http://0x7f.1:{p}/",
-    "http://0177.0.0.1:{p}/", "http://017700000001:{p}/", "http://0177.0x0.0.1:{p}/", "http://00127.0.0.1:{p}/",
+    "http://0177.0.0.1:{p}/", "http://017700000001:{p}/", "http://0177.0x0.0.1:{p}/", "http://0000177.0.0.1:{p}/",
     "http://127.0.0.1.:{p}/", "http://0:{p}/", "http://0.0.0.0:{p}/", "http://00000000:{p}/", "http://0x0:{p}/",
     "http://%31%32%37.0.0.1:{p}/", "http://127%2e0%2e0%2e1:{p}/",
     // The same in digits and dots of other scripts.
