@@ -175,6 +175,7 @@ struct Load {
 
 impl Load {
     fn start(url: String, api_key: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (url, _) = watch::channel(url);
         let (count, acknowledged) = watch::channel(0);
         let enough = Arc::new(AtomicBool::new(false));
