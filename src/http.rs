@@ -17,6 +17,7 @@ pub mod error;
 mod fields;
 pub mod forwarded;
 pub mod health;
+pub mod inbound;
 pub mod json;
 pub mod ledger;
 pub mod limits;

@@ -4,7 +4,7 @@
 //! An answer that did not come says nothing about what was done: it is [`Unanswered::Unknown`], and
 //! whoever asked looks before asking again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;
 use reqwest::{
@@ -91,6 +91,18 @@ impl Question {
         }
     }
 
+    /// A question that sets what is there to what is sent: asking twice changes nothing more.
+    #[must_use]
+    pub fn patch(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
+    }
+
+    /// A question that takes something away: asking twice changes nothing more.
+    #[must_use]
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
     /// A question that changes something.
     #[must_use]
     pub fn post(path: impl Into<String>, body: Value) -> Self {
@@ -108,6 +120,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     headers: HeaderMap,
+    reason: fn(&str) -> Option<String>,
 }
 
 impl std::fmt::Debug for Client {
@@ -130,7 +143,15 @@ impl Client {
             .connect_timeout(CONNECT_TIME)
             .timeout(TRY_TIME)
             .build()?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), headers })
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { http, base, headers, reason: |_| None })
+    }
+
+    /// Reads the reason of a refusal out of its body in this way; where it finds none, the reason
+    /// is the body as it is.
+    #[must_use]
+    pub fn reading_refusals(self, reason: fn(&str) -> Option<String>) -> Self {
+        Self { reason, ..self }
     }
 
     /// Asks, and tries again where that is safe and may help.
@@ -171,14 +192,18 @@ impl Client {
             let unreached = error.is_connect() || error.is_builder();
             (if unreached { Unanswered::Unreachable } else { Unanswered::Unknown }, None)
         })?;
-        let (status, wanted) = (response.status(), retry_after(response.headers()));
+        let (status, wanted) = (response.status(), pause_wanted(response.headers()));
         let text = read(response).await.map_err(|()| (Unanswered::Unknown, None))?;
-        judge(status, &text).map_err(|problem| (problem, wanted))
+        judge(status, &text, self.reason).map_err(|problem| (problem, wanted))
     }
 }
 
 /// What a status and a body amount to.
-fn judge(status: StatusCode, text: &str) -> Result<Value, Unanswered> {
+fn judge(
+    status: StatusCode,
+    text: &str,
+    reason: fn(&str) -> Option<String>,
+) -> Result<Value, Unanswered> {
     match status {
         status if status.is_success() => {
             // Something was done, and what it was cannot be read.
@@ -186,6 +211,7 @@ fn judge(status: StatusCode, text: &str) -> Result<Value, Unanswered> {
         }
         StatusCode::TOO_MANY_REQUESTS => Err(Unanswered::Busy),
         status if status.is_client_error() => {
+            let text = reason(text).unwrap_or_else(|| text.to_owned());
             let text = text.chars().take(300).collect();
             Err(Unanswered::Refused { status: status.as_u16(), text })
         }
@@ -204,9 +230,17 @@ async fn read(mut response: reqwest::Response) -> Result<String, ()> {
     String::from_utf8(bytes).map_err(drop)
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// The pause that an answer asks for: `Retry-After` in seconds, else until the second of
+/// `X-Ratelimit-Reset` where nothing remains.
+fn pause_wanted(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    if let Some(seconds) = number(RETRY_AFTER.as_str()) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let used_up = number("x-ratelimit-remaining") == Some(0);
+    let reset = number("x-ratelimit-reset").filter(|_| used_up)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(Duration::from_secs(reset).saturating_sub(now))
 }
 
 /// Between half of a pause and the whole of it, so that callers do not come back together.
@@ -215,7 +249,8 @@ fn jittered(pause: Duration) -> Duration {
     Duration::from_millis(rand::rng().random_range(most / 2..=most))
 }
 
-fn tls() -> rustls::ClientConfig {
+/// TLS as every client of this program speaks it: the web's roots, ring's cryptography.
+pub(crate) fn tls() -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -232,7 +267,8 @@ mod tests {
 
     #[test]
     fn only_a_refusal_is_final_and_only_busy_and_unreached_are_harmless() {
-        let said = |status: u16, text: &str| judge(StatusCode::from_u16(status).unwrap(), text);
+        let said =
+            |status: u16, text: &str| judge(StatusCode::from_u16(status).unwrap(), text, |_| None);
         assert_eq!(said(200, "{\"id\":1}"), Ok(serde_json::json!({ "id": 1 })));
         assert_eq!(said(201, "<html>"), Err(Unanswered::Unknown));
         assert_eq!(said(302, ""), Err(Unanswered::Unknown));
@@ -240,6 +276,24 @@ mod tests {
         assert_eq!(said(500, "{}"), Err(Unanswered::Unknown));
         let refused = Unanswered::Refused { status: 400, text: "no".to_owned() };
         assert_eq!(said(400, "no"), Err(refused));
+    }
+
+    #[test]
+    fn the_pause_that_an_answer_asks_for_is_honoured() {
+        let wanted = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            pause_wanted(&headers)
+        };
+        assert_eq!(wanted(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(wanted(&[("retry-after", "soon")]), None);
+        let far = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "99999999999")];
+        assert!(wanted(&far).unwrap() > LONGEST_PAUSE);
+        let past = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1")];
+        assert_eq!(wanted(&past), Some(Duration::ZERO));
+        assert_eq!(wanted(&[("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "1")]), None);
     }
 
     #[test]

@@ -34,12 +34,7 @@ pub enum News {
     /// One refund, and how far it is.
     Refund(Refund),
     /// How much of a payment has gone back, all in all.
-    RefundedInAll {
-        /// The processor's id of the payment.
-        payment_id: String,
-        /// The sum of every refund so far.
-        amount: Money,
-    },
+    RefundedInAll(RefundedInAll),
     /// The customer's bank asks for the money back.
     Dispute(Dispute),
     /// A subscription that the processor itself keeps.
@@ -56,9 +51,40 @@ pub enum Ordered {
     /// By our id, which it was given and gives back.
     Ours(OrderId),
     /// By a subscription that it renews itself.
-    Subscription(String),
+    Subscription {
+        /// The processor's id of the subscription.
+        id: String,
+        /// Why it was billed.
+        reason: BillingReason,
+    },
     /// Not at all.
     Unnamed,
+}
+
+/// Why a processor billed a subscription that it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BillingReason {
+    /// It began: the order is told by a message of its own.
+    Initial,
+    /// A period is over.
+    Renewal,
+    /// It was changed within its period.
+    Updated,
+    /// Another reason, in the processor's word; empty where it says none.
+    Other(String),
+}
+
+impl BillingReason {
+    /// The reason of a processor's word.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        match word {
+            "initial" => Self::Initial,
+            "renewal" => Self::Renewal,
+            "updated" => Self::Updated,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 /// A payment, by the processor's id.
@@ -120,6 +146,22 @@ pub struct Refund {
     pub state: RefundState,
 }
 
+/// What of a payment has gone back so far.
+///
+/// Both sums are as the processor counts them, so with its tax where it is the merchant: what the
+/// ledger booked of the payment stands to `of` as the ledger's sum stands to `amount`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundedInAll {
+    /// The processor's id of the payment.
+    pub payment_id: String,
+    /// What the payment was for: a payment may be known by it that goes by another id here.
+    pub order: Ordered,
+    /// The sum of every refund so far.
+    pub amount: Money,
+    /// What was paid.
+    pub of: Money,
+}
+
 /// How a dispute stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisputeState {
@@ -157,14 +199,20 @@ pub struct Subscription {
     pub subscription_id: String,
     /// What it began with.
     pub order: Ordered,
+    /// The processor's id of the payment that it began with, where it says so.
+    pub first_payment_id: Option<String>,
     /// Its status, in the processor's words.
     pub status: String,
+    /// Whether it was cancelled: it then ends at `ends_at`.
+    pub cancelled: bool,
     /// The processor's id of the variant that is subscribed to.
     pub variant_id: String,
     /// When it renews, where it does.
     pub renews_at: Option<Timestamp>,
     /// When it ends, where that is known.
     pub ends_at: Option<Timestamp>,
+    /// When it last changed: of two messages the later one is how it stands.
+    pub updated_at: Option<Timestamp>,
 }
 
 /// Why a message says nothing that can be believed. It is kept aside, with this as its reason.

@@ -124,7 +124,7 @@ impl Processor for Razorpay {
     }
 
     async fn refund(&self, refunding: &Refunding) -> Result<RefundAnswer, Unanswered> {
-        let Refunding { refund_id, processor_payment_id, amount, total_after: _ } = refunding;
+        let Refunding { refund_id, processor_payment_id, amount, .. } = refunding;
         let answer = self.api.refund(*refund_id, processor_payment_id, *amount).await?;
         Ok(match answer.state() {
             RefundState::Processed => RefundAnswer::Settled(RefundOutcome::Processed(answer.id)),

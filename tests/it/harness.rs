@@ -26,6 +26,7 @@ use daybook::{
     local_postgres::{LocalPostgres, Settings},
     plan_file,
     processors::settings::Settings as Processors,
+    webhooks::target::Outbound,
 };
 use daybook_events::{
     Currency, Origin,
@@ -209,6 +210,31 @@ pub(crate) struct TestApp {
     names: AtomicU32,
 }
 
+/// What a test's ledger is like.
+pub(crate) struct Setup<'s> {
+    pub(crate) kind: Kind,
+    pub(crate) limits: Limits,
+    /// The address that links are made of; its own where there is none.
+    pub(crate) public_url: Option<&'s str>,
+    pub(crate) rates: Rates,
+    /// How webhooks go out.
+    pub(crate) outbound: Outbound,
+    pub(crate) processors: Processors,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Sandbox,
+            limits: Limits::default(),
+            public_url: None,
+            rates: Rates::unlimited(),
+            outbound: Outbound::new(Vec::new()),
+            processors: Processors::default(),
+        }
+    }
+}
+
 /// An account with the key of its owner.
 pub(crate) struct Customer {
     pub(crate) account_id: String,
@@ -225,41 +251,31 @@ impl TestApp {
     }
 
     pub(crate) async fn start_as(kind: Kind, limits: Limits) -> Self {
-        Self::start_with_rates(kind, limits, None, Rates::unlimited()).await
+        Self::start_whole(Setup { kind, limits, ..Setup::default() }).await
     }
 
     /// A ledger whose orders processors of this kind take.
     pub(crate) async fn start_with_processors(processors: &Processors) -> Self {
-        let (limits, rates) = (Limits::default(), Rates::unlimited());
-        Self::start_of(Kind::Sandbox, limits, None, rates, processors).await
+        Self::start_whole(Setup { processors: processors.clone(), ..Setup::default() }).await
     }
 
     /// A ledger whose links are made of another address than its own.
     pub(crate) async fn start_at(public_url: &str) -> Self {
-        let (limits, rates) = (Limits::default(), Rates::unlimited());
-        Self::start_with_rates(Kind::Sandbox, limits, Some(public_url), rates).await
+        Self::start_whole(Setup { public_url: Some(public_url), ..Setup::default() }).await
     }
 
     pub(crate) async fn start_limited(rates: Rates) -> Self {
-        Self::start_with_rates(Kind::Sandbox, Limits::default(), None, rates).await
+        Self::start_whole(Setup { rates, ..Setup::default() }).await
     }
 
-    async fn start_with_rates(
-        kind: Kind,
-        limits: Limits,
-        public_url: Option<&str>,
-        rates: Rates,
-    ) -> Self {
-        Self::start_of(kind, limits, public_url, rates, &Processors::default()).await
+    /// A ledger that sends webhooks by some way out.
+    pub(crate) async fn start_sending(outbound: Outbound) -> Self {
+        Self::start_whole(Setup { outbound, ..Setup::default() }).await
     }
 
-    async fn start_of(
-        kind: Kind,
-        limits: Limits,
-        public_url: Option<&str>,
-        rates: Rates,
-        processors: &Processors,
-    ) -> Self {
+    /// A ledger of any sort.
+    pub(crate) async fn start_whole(setup: Setup<'_>) -> Self {
+        let Setup { kind, limits, public_url, rates, outbound, processors } = setup;
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -273,8 +289,8 @@ impl TestApp {
             upgrade_url: None,
         };
         let opening = Opening { kind, ..opening() };
-        let app = App::open(db.pool().await, options, &opening, face, processors).await.unwrap();
-        let app = Arc::new(app);
+        let app = App::open(db.pool().await, options, &opening, face, &processors).await.unwrap();
+        let app = Arc::new(app.sending_by(outbound));
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
         // The client asks for one even where it speaks plain HTTP; the second test of a process finds

@@ -1,18 +1,15 @@
 //! What Lemon Squeezy's webhooks say.
 //!
 //! `meta.event_name` names the event, `data` is the object after it, `meta.custom_data` gives back
-//! what the checkout was given. Sums are minor units. `total` is the truth: its own samples do not
-//! add up to it. Refunds are told as sums of all refunds so far.
+//! what the checkout was given.
 
 use std::collections::BTreeMap;
 
-use daybook_events::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::processors::news::{
-    Captured, News, Ordered, Payment, Subscription, Told, Unreadable, currency, minor,
-};
+use super::objects::{Charge, INVOICES, ORDERS, Object, SUBSCRIPTIONS, subscription};
+use crate::processors::news::{News, Ordered, Told, Unreadable};
 
 /// The name under which a checkout is given our order's id.
 pub const CUSTOM_ORDER: &str = "order";
@@ -20,7 +17,7 @@ pub const CUSTOM_ORDER: &str = "order";
 #[derive(Deserialize)]
 struct Message {
     meta: Meta,
-    data: Data,
+    data: Object,
 }
 
 #[derive(Deserialize)]
@@ -28,38 +25,20 @@ struct Meta {
     event_name: String,
     #[serde(default)]
     test_mode: Option<bool>,
+    // Not documented: each message has its own.
+    #[serde(default)]
+    webhook_id: Option<String>,
     #[serde(default)]
     custom_data: Option<BTreeMap<String, Value>>,
 }
 
-#[derive(Deserialize)]
-struct Data {
-    id: String,
-    attributes: Value,
-}
-
-/// An order, or the invoice of a subscription.
-#[derive(Deserialize)]
-struct Charge {
-    currency: String,
-    total: i64,
-    #[serde(default)]
-    tax: i64,
-    #[serde(default)]
-    refunded_amount: i64,
-    status: String,
-    created_at: Option<String>,
-    subscription_id: Option<u64>,
-    #[serde(default)]
-    billing_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Subscribed {
-    status: String,
-    variant_id: u64,
-    renews_at: Option<String>,
-    ends_at: Option<String>,
+impl Meta {
+    /// Our order that the checkout was given.
+    fn ordered(&self) -> Ordered {
+        let custom = self.custom_data.as_ref().and_then(|custom| custom.get(CUSTOM_ORDER));
+        let ours = custom.and_then(Value::as_str).and_then(|text| text.parse().ok());
+        ours.map_or(Ordered::Unnamed, Ordered::Ours)
+    }
 }
 
 /// What a webhook's body says.
@@ -74,21 +53,26 @@ pub fn interpret(body: &[u8]) -> Result<Told, Unreadable> {
     Ok(Told { event, test, news })
 }
 
+/// Lemon Squeezy's id of a message, where it has one.
+#[must_use]
+pub fn id_of(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        meta: Meta,
+    }
+    let named: Named = serde_json::from_slice(body).ok()?;
+    named.meta.webhook_id.filter(|id| !id.is_empty() && id.len() <= 255)
+}
+
 fn news(Message { meta, data }: &Message) -> Result<News, Unreadable> {
     match meta.event_name.as_str() {
-        "order_created" => charged(meta, data, &read(data)?),
-        "order_refunded" | "subscription_payment_refunded" => refunded(data, &read(data)?),
-        "subscription_payment_success" => {
-            let charge: Charge = read(data)?;
-            // The first invoice is the order's, which has its own message.
-            match charge.billing_reason.as_deref() {
-                Some("initial") => Ok(News::Nothing),
-                Some(_) | None => charged(meta, data, &charge),
-            }
-        }
+        "order_created" => charge(data, ORDERS)?.taken(data, meta.ordered()),
+        "order_refunded" => charge(data, ORDERS)?.gone_back(data, meta.ordered()),
+        "subscription_payment_success" => charge(data, INVOICES)?.taken(data, meta.ordered()),
+        "subscription_payment_refunded" => charge(data, INVOICES)?.gone_back(data, meta.ordered()),
         "subscription_payment_failed" => {
-            let charge: Charge = read(data)?;
-            let payment = payment(meta, data, &charge)?;
+            let charge = charge(data, INVOICES)?;
+            let payment = charge.payment(data, meta.ordered())?;
             Ok(News::Failed { payment, reason: charge.status })
         }
         // Comes together with the success, which is the news.
@@ -100,62 +84,17 @@ fn news(Message { meta, data }: &Message) -> Result<News, Unreadable> {
         | "subscription_expired"
         | "subscription_paused"
         | "subscription_unpaused"
-        | "subscription_plan_changed" => subscription(meta, data),
+        | "subscription_plan_changed" => {
+            data.expect(SUBSCRIPTIONS)?;
+            subscription(data, meta.ordered()).map(News::Subscription)
+        }
         _other => Ok(News::Nothing),
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(data: &Data) -> Result<T, Unreadable> {
-    serde_json::from_value(data.attributes.clone()).map_err(|error| Unreadable::form(&error))
-}
-
-/// Which order a message is about: the one that its checkout was given, else the subscription.
-fn ordered(meta: &Meta, subscription: Option<u64>) -> Ordered {
-    let custom = meta.custom_data.as_ref().and_then(|custom| custom.get(CUSTOM_ORDER));
-    let ours = custom.and_then(Value::as_str).and_then(|text| text.parse().ok());
-    match (subscription, ours) {
-        (Some(subscription), _) => Ordered::Subscription(subscription.to_string()),
-        (None, Some(ours)) => Ordered::Ours(ours),
-        (None, None) => Ordered::Unnamed,
-    }
-}
-
-fn payment(meta: &Meta, data: &Data, charge: &Charge) -> Result<Payment, Unreadable> {
-    let amount = minor("total", charge.total, currency(&charge.currency)?)?;
-    let order = ordered(meta, charge.subscription_id);
-    Ok(Payment { payment_id: data.id.clone(), order, amount })
-}
-
-fn charged(meta: &Meta, data: &Data, charge: &Charge) -> Result<News, Unreadable> {
-    let payment = payment(meta, data, charge)?;
-    // Invoices of nothing are real, and are no payments.
-    if charge.status != "paid" || payment.amount.is_zero() {
-        return Ok(News::Nothing);
-    }
-    let tax = minor("tax", charge.tax, payment.amount.currency())?;
-    let at = charge.created_at.as_deref().and_then(instant);
-    Ok(News::Captured(Captured { payment, fee: None, merchant_tax: Some(tax), at }))
-}
-
-fn refunded(data: &Data, charge: &Charge) -> Result<News, Unreadable> {
-    let amount = minor("refunded_amount", charge.refunded_amount, currency(&charge.currency)?)?;
-    Ok(News::RefundedInAll { payment_id: data.id.clone(), amount })
-}
-
-fn subscription(meta: &Meta, data: &Data) -> Result<News, Unreadable> {
-    let Subscribed { status, variant_id, renews_at, ends_at } = read(data)?;
-    Ok(News::Subscription(Subscription {
-        subscription_id: data.id.clone(),
-        order: ordered(meta, None),
-        status,
-        variant_id: variant_id.to_string(),
-        renews_at: renews_at.as_deref().and_then(instant),
-        ends_at: ends_at.as_deref().and_then(instant),
-    }))
-}
-
-fn instant(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
+fn charge(data: &Object, kind: &str) -> Result<Charge, Unreadable> {
+    data.expect(kind)?;
+    data.read()
 }
 
 #[cfg(test)]
@@ -163,6 +102,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::processors::news::{BillingReason, RefundedInAll};
 
     fn said(body: &[u8]) -> Result<News, Unreadable> {
         interpret(body).map(|told| told.news)
@@ -202,13 +142,12 @@ mod tests {
 
     #[test]
     fn a_refund_is_told_as_the_sum_so_far() {
-        let News::RefundedInAll { payment_id, amount } =
-            said(&body("ls_order_refunded_partial")).unwrap()
-        else {
+        let read = said(&body("ls_order_refunded_partial")).unwrap();
+        let News::RefundedInAll(RefundedInAll { payment_id, amount, of, .. }) = read else {
             panic!("not refunded")
         };
-        assert_eq!(payment_id, "9000001");
-        assert!(amount.is_positive());
+        assert_eq!(payment_id, "orders/9000001");
+        assert_eq!((amount.to_string(), of.to_string()), ("6.00 USD".into(), "18.00 USD".into()));
     }
 
     #[test]
@@ -223,19 +162,84 @@ mod tests {
         assert!(matches!(with("billing_reason", json!("initial")), Ok(News::Nothing)));
         let renewed = with("billing_reason", json!("renewal")).unwrap();
         let News::Captured(captured) = renewed else { panic!("not captured") };
-        assert_eq!(captured.payment.order, Ordered::Subscription("5".to_owned()));
+        let billed = |reason| Ordered::Subscription { id: "5".to_owned(), reason };
+        assert_eq!(captured.payment.order, billed(BillingReason::Renewal));
+        assert_eq!(captured.payment.payment_id, "subscription-invoices/7");
+        let News::Captured(captured) = with("billing_reason", json!("updated")).unwrap() else {
+            panic!("not captured")
+        };
+        assert_eq!(captured.payment.order, billed(BillingReason::Updated));
+        let News::Captured(captured) = with("billing_reason", json!(null)).unwrap() else {
+            panic!("not captured")
+        };
+        assert_eq!(captured.payment.order, billed(BillingReason::Other(String::new())));
     }
 
     #[test]
     fn a_subscription_says_how_it_stands() {
-        let attributes = json!({ "status": "cancelled", "variant_id": 20, "renews_at": null,
-            "ends_at": "2026-10-04T10:00:00.000000Z" });
+        let attributes = json!({ "status": "cancelled", "cancelled": true, "variant_id": 20,
+            "order_id": 9, "renews_at": null, "ends_at": "2026-10-04T10:00:00.000000Z",
+            "updated_at": "2026-09-05T10:00:00.000000Z" });
         for event in ["subscription_cancelled", "subscription_plan_changed"] {
             let read = said(&message(event, "subscriptions", &attributes)).unwrap();
             let News::Subscription(it) = read else { panic!("no subscription") };
             assert_eq!((it.status.as_str(), it.variant_id.as_str()), ("cancelled", "20"));
-            assert!(it.ends_at.is_some() && it.renews_at.is_none());
+            assert!(it.ends_at.is_some() && it.renews_at.is_none() && it.cancelled);
+            assert_eq!(it.updated_at, "2026-09-05T10:00:00Z".parse().ok());
+            assert_eq!(it.first_payment_id.as_deref(), Some("orders/9"));
         }
+    }
+
+    #[test]
+    fn the_first_invoices_refund_names_the_order_that_was_booked() {
+        let mut charge = charge();
+        charge["subscription_id"] = json!(5);
+        charge["billing_reason"] = json!("initial");
+        charge["refunded_amount"] = json!(600);
+        let kind = "subscription-invoices";
+        let read = said(&message("subscription_payment_refunded", kind, &charge)).unwrap();
+        let News::RefundedInAll(it) = read else { panic!("not refunded") };
+        assert!(matches!(it.order, Ordered::Ours(_)), "{it:?}");
+        charge["billing_reason"] = json!("renewal");
+        let read = said(&message("subscription_payment_refunded", kind, &charge)).unwrap();
+        let News::RefundedInAll(it) = read else { panic!("not refunded") };
+        assert!(matches!(it.order, Ordered::Subscription { .. }), "{it:?}");
+    }
+
+    #[test]
+    fn a_fraudulent_purchase_is_no_money_and_all_of_it_goes_back() {
+        let mut charge = charge();
+        charge["status"] = json!("fraudulent");
+        let read = said(&message("order_created", "orders", &charge)).unwrap();
+        assert!(matches!(read, News::Failed { reason, .. } if reason == "fraudulent"));
+        let read = said(&message("order_refunded", "orders", &charge)).unwrap();
+        assert!(matches!(read, News::RefundedInAll(it) if it.amount == it.of));
+    }
+
+    #[test]
+    fn a_message_that_comes_late_still_says_that_money_was_taken() {
+        for status in ["partial_refund", "refunded"] {
+            let mut charge = charge();
+            charge["status"] = json!(status);
+            let read = said(&message("order_created", "orders", &charge)).unwrap();
+            assert!(matches!(read, News::Captured(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_messages_id_is_its_own_where_it_has_one() {
+        let id = "00000000-0000-4000-8000-000000000001";
+        assert_eq!(id_of(&body("ls_order_created")).as_deref(), Some(id));
+        for body in ["", "{}", r#"{"meta":{"event_name":"x"}}"#] {
+            assert_eq!(id_of(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_object_of_another_kind_is_not_believed() {
+        assert!(said(&message("order_created", "subscription-invoices", &charge())).is_err());
+        let read = said(&message("subscription_payment_success", "orders", &charge()));
+        assert!(read.is_err());
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl Scene {
     /// Asks again what came of a refund, as the reconciler does, and records the answer.
     async fn ask_again(&self, customer: &Customer) -> Option<RefundOutcome> {
         let (account_id, requested) = self.requested(customer).await;
-        let outcome = refund::ask(&self.test.app, account_id, &requested).await.unwrap()?;
+        let outcome =
+            refund::ask(&self.test.app, account_id, requested.refund_id).await.unwrap()?;
         let refund_id = requested.refund_id;
         let command = RecordRefund { account_id, refund_id, outcome: outcome.clone() };
         self.test.submit(command).await.unwrap();
