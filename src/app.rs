@@ -23,7 +23,7 @@ use daybook_projections::{
 };
 use sqlx::PgPool;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +34,7 @@ use crate::{
         sandbox::Sandbox, settings::Settings,
     },
     seal::Seal,
+    webhooks::target::Outbound,
 };
 
 /// How long a read waits for the projections to show what its caller has written.
@@ -115,6 +116,10 @@ pub struct App {
     pub seal: Seal,
     /// Who may come in.
     pub gate: Gate,
+    /// Tells the inbox's worker that something has come.
+    pub mail: Notify,
+    /// The way out for webhooks.
+    pub outbound: Outbound,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -140,8 +145,26 @@ impl App {
         let (processors, sandbox) = processors(&ledger, settings).await?;
         let seal = Seal::new(secret(&ledger, "seal_secret").await?);
         let gate = Gate::open(pool.clone(), ledger.clock().clone()).await?;
-        let (reads, written) = (Reads::new(pool), Mutex::default());
-        Ok(Self { ledger, processors, sandbox, face, seal, gate, reads, progress, written })
+        let (reads, written, mail) = (Reads::new(pool), Mutex::default(), Notify::new());
+        Ok(Self {
+            ledger,
+            processors,
+            sandbox,
+            face,
+            seal,
+            gate,
+            mail,
+            outbound: Outbound::new(Vec::new()),
+            reads,
+            progress,
+            written,
+        })
+    }
+
+    /// Sends webhooks by another way out than to the public internet alone.
+    #[must_use]
+    pub fn sending_by(self, outbound: Outbound) -> Self {
+        Self { outbound, ..self }
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.
@@ -302,7 +325,10 @@ async fn processors(
     }
     let sandbox = match kind {
         BookKind::Live => None,
-        BookKind::Sandbox => Some(Arc::new(Sandbox::new(secret(ledger, "sandbox_secret").await?))),
+        BookKind::Sandbox => {
+            let secret = secret(ledger, "sandbox_secret").await?;
+            Some(Arc::new(Sandbox::new(secret, ledger.pool().clone())))
+        }
     };
     known.extend(sandbox.clone().map(|sandbox| sandbox as Arc<dyn Processor>));
     Ok((Processors::new(known, settings.preferred.clone()), sandbox))

@@ -7,12 +7,14 @@ mod bench;
 mod clock;
 mod coupon;
 mod demo;
+mod inbox;
 mod key;
 mod migrate;
 mod output;
 mod plan;
 mod policy;
 mod rebuild;
+mod reconcile;
 mod replay;
 mod serve;
 mod session;
@@ -20,6 +22,7 @@ mod simulate;
 mod tax;
 mod tick;
 mod verify;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -89,6 +92,14 @@ enum Command {
     /// List or close the sessions that keys have opened
     #[command(subcommand)]
     Session(session::Session),
+    /// Look at what processors sent, and read it again
+    #[command(subcommand)]
+    Inbox(inbox::Inbox),
+    /// Ask the processors what the ledger has missed, and book it
+    Reconcile(reconcile::Reconcile),
+    /// Where webhooks go, and what became of them
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Show what happened: a stream, an account, or a range of positions
     Replay(replay::Replay),
     /// Check every hash, the order, and every projection, row by row
@@ -141,6 +152,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Policy(command) => command.run(&place, output).await,
         Command::Key(command) => command.run(&place, output).await,
         Command::Session(command) => command.run(&place, output).await,
+        Command::Inbox(command) => command.run(&place, output).await,
+        Command::Reconcile(command) => command.run(&place, output).await,
+        Command::Webhook(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,
         Command::Tick(command) => command.run(&place, output).await,

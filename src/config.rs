@@ -133,6 +133,10 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_NO_SCHEDULER")]
     pub no_scheduler: bool,
 
+    /// Minutes between two looks at what processors did that no message told; 0 is never
+    #[arg(long, env = "DAYBOOK_RECONCILE_MINUTES", default_value_t = 5, value_name = "N")]
+    pub reconcile_minutes: u32,
+
     /// How many connections are served at once
     #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]
     pub connections: usize,
@@ -149,6 +153,19 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',',
           value_parser = forwarded::network)]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Where webhooks may go
+    #[command(flatten)]
+    pub webhooks: WebhookNetworks,
+}
+
+/// Where webhooks may go besides the public internet.
+#[derive(Debug, Clone, Args)]
+pub struct WebhookNetworks {
+    /// Networks of one's own that webhooks may be sent into: addresses and networks, by commas
+    #[arg(long = "webhook-networks", env = "DAYBOOK_WEBHOOK_NETWORKS", value_name = "NETWORKS",
+          value_delimiter = ',', value_parser = forwarded::network)]
+    pub networks: Vec<IpNet>,
 }
 
 #[cfg(test)]

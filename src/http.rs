@@ -10,12 +10,14 @@
 pub mod answer;
 mod auth;
 pub mod call;
+pub mod checkout;
 pub mod conditional;
 pub mod contract;
 pub mod error;
 mod fields;
 pub mod forwarded;
 pub mod health;
+pub mod inbound;
 pub mod json;
 pub mod ledger;
 pub mod limits;

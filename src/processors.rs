@@ -19,6 +19,7 @@ use daybook_events::{
     commands::RefundOutcome,
     event::HeldPlan,
     ids::{OrderId, RefundId},
+    period::Cycle,
 };
 use thiserror::Error;
 use warp::http::HeaderMap;
@@ -231,6 +232,11 @@ pub trait Processor: std::fmt::Debug + Send + Sync {
         Err(Unanswered::runs_none())
     }
 
+    /// The plan and the cycle that one of its variants sells: slug, id or number, and the cycle.
+    fn plan_of(&self, _variant: &str) -> Option<(String, Cycle)> {
+        None
+    }
+
     /// How a subscription that it runs stands now.
     ///
     /// # Errors
@@ -296,6 +302,22 @@ impl Processors {
         let wanted = self.preferred.at(counter);
         let found = wanted.into_iter().find_map(|name| self.named(name).ok());
         found.ok_or(ProcessorError::None)
+    }
+
+    /// The processor that takes an order of a counter: a merchant of record's order goes to a
+    /// merchant of record, and no other does.
+    ///
+    /// # Errors
+    /// None of that sort is set up.
+    pub fn fitting(
+        &self,
+        counter: Counter,
+        by_merchant: bool,
+    ) -> Result<&Arc<dyn Processor>, ProcessorError> {
+        let wanted = self.preferred.at(counter).into_iter();
+        let known = wanted.filter_map(|name| self.named(name).ok()).chain(self.iter());
+        let mut able = known.filter(|it| it.name() != manual::NAME);
+        able.find(|it| it.merchant().is_some() == by_merchant).ok_or(ProcessorError::None)
     }
 
     /// Every processor.

@@ -118,9 +118,14 @@ async fn settle_now(app: &Arc<App>) -> Result<(), SchedulerError> {
 /// # Errors
 /// A database that cannot be reached.
 pub async fn lead(pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
+    lead_by(LEADER, pool).await
+}
+
+/// As [`lead`], by the lock of another kind of work.
+pub(crate) async fn lead_by(lock: i64, pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
     let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
     let leads: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-        .bind(LEADER)
+        .bind(lock)
         .fetch_one(&mut connection)
         .await?;
     if leads {

@@ -10,6 +10,7 @@
 mod adjustments;
 mod in_order;
 mod invoices;
+mod links;
 mod orders;
 mod payments;
 mod subscription;
@@ -22,8 +23,9 @@ use chrono_tz::Tz;
 pub use self::{
     adjustments::{Adjustment, Adjustments},
     invoices::{Invoice, Invoices, Line},
+    links::{Link, Links},
     orders::{Order, OrderStatus, Orders},
-    payments::{Payment, Payments, Refund, RefundStatus},
+    payments::{Dispute, Payment, Payments, Refund, RefundOrigin, RefundStatus},
     subscription::{Status, Subscription},
     usage::Usage,
 };
@@ -67,6 +69,8 @@ pub struct Account {
     pub subscription: Option<Arc<Subscription>>,
     /// Orders.
     pub orders: Orders,
+    /// Subscriptions that processors made of them.
+    pub links: Links,
     /// Invoices.
     pub invoices: Invoices,
     /// Payments and refunds.
@@ -93,6 +97,7 @@ impl Account {
             credit: Money::zero(opened.currency),
             subscription: None,
             orders: Orders::default(),
+            links: Links::default(),
             invoices: Invoices::default(),
             payments: Payments::default(),
             usage: Usage::default(),
@@ -124,6 +129,9 @@ impl Account {
             E::Payment(event) => {
                 if let PaymentEvent::PaymentCaptured(captured) = event {
                     self.orders.paid(captured.order_id)?;
+                }
+                if let PaymentEvent::RefundReported(reported) = event {
+                    self.credit = self.credit.minus(reported.from_credit)?;
                 }
                 self.payments.evolve(event)?;
             }
@@ -161,8 +169,18 @@ impl Account {
             self.subscription = Some(Arc::new(Subscription::in_trial(started, anchor)));
         } else if let SubscriptionEvent::SubscriptionActivated(activated) = event {
             self.orders.paid(activated.order_id)?;
+            self.links.begun(activated);
             let before = self.subscription.as_deref();
             self.subscription = Some(Arc::new(Subscription::activated(activated, before)));
+        } else if let SubscriptionEvent::SubscriptionLinked(linked) = event {
+            self.links.linked(linked);
+            // The news may come before the subscription, and after its end.
+            let newest = self.subscription.as_mut().map(Arc::make_mut);
+            if let Some(newest) = newest.filter(|it| linked.subscription_id == Some(it.id)) {
+                newest.evolve(event);
+            }
+        } else if let SubscriptionEvent::SubscriptionFollowed(followed) = event {
+            self.links.followed(followed);
         } else {
             self.subscription_mut()?.evolve(event);
         }
@@ -204,14 +222,15 @@ impl Account {
         if self.parked {
             return None;
         }
-        let ending = self.live().map(|subscription| (subscription.period.end, Due::PeriodEnd));
+        let ending = self.live().and_then(|live| Some((live.falls_due_at()?, Due::PeriodEnd)));
         let expiring = self.orders.next_expiring().map(|(at, order)| (at, Due::Order(order)));
         expiring.into_iter().chain(self.dunned()).chain(ending).min_by_key(|(at, _)| *at)
     }
 
     /// The steps of the dunning ladder that are still ahead of the subscription.
     fn dunned(&self) -> impl Iterator<Item = (Timestamp, Due)> {
-        self.live().into_iter().flat_map(|subscription| {
+        let dunned_here = self.live().filter(|subscription| subscription.processor().is_none());
+        dunned_here.into_iter().flat_map(|subscription| {
             let taken = subscription.status.dunned();
             self.invoices.open_of(subscription.id).flat_map(move |invoice| {
                 let ahead = invoice.dunning.iter().filter(move |step| Some(step.action) > taken);

@@ -24,10 +24,12 @@ mod credit_invoice;
 mod customise_limits;
 mod due;
 mod edit_plan;
+mod follow_processor;
 mod give_up_order;
 mod grant_credit;
 mod held_plan;
 mod issue_key;
+mod link_subscription;
 mod manual_payment;
 mod mark_payment_sent;
 mod offer_coupon;
@@ -36,15 +38,22 @@ mod open_book;
 mod open_session;
 mod order_plan;
 mod place_order;
+mod processor_run;
 mod publish_plan;
 mod reapply_limits;
 mod reapply_limits_to;
 mod reasons;
+mod record_dispute;
+mod record_fee;
+mod record_outside_refund;
+mod record_payment_failure;
 mod record_refund;
+mod record_refunded_in_all;
 mod redemption;
 mod reject_payment;
 mod release_account;
 mod release_usage;
+mod renew_by_processor;
 mod report_usage;
 mod request_refund;
 mod reserve_usage;
@@ -55,6 +64,7 @@ mod revise_plan;
 mod revise_seller;
 mod revoke_key;
 mod rotate_key;
+mod settle_plan_change;
 mod start_checkout;
 mod start_manual_checkout;
 mod switch_feature;
@@ -80,9 +90,11 @@ pub use self::{
     customise_limits::CustomiseLimits,
     due::SettleDue,
     edit_plan::{EditPlan, PlanEdit},
+    follow_processor::FollowProcessor,
     give_up_order::GiveUpOrder,
     grant_credit::GrantCredit,
     issue_key::IssueKey,
+    link_subscription::LinkSubscription,
     manual_payment::MANUAL,
     mark_payment_sent::MarkPaymentSent,
     offer_coupon::OfferCoupon,
@@ -94,10 +106,16 @@ pub use self::{
     publish_plan::PublishPlan,
     reapply_limits::ReapplyLimits,
     reapply_limits_to::ReapplyLimitsTo,
+    record_dispute::{DisputeState, RecordDispute},
+    record_fee::RecordFee,
+    record_outside_refund::RecordOutsideRefund,
+    record_payment_failure::RecordPaymentFailure,
     record_refund::{RecordRefund, RefundOutcome},
+    record_refunded_in_all::RecordRefundedInAll,
     reject_payment::RejectPayment,
     release_account::ReleaseAccount,
     release_usage::ReleaseUsage,
+    renew_by_processor::{ChargeReason, RenewByProcessor},
     report_usage::ReportUsage,
     request_refund::RequestRefund,
     reserve_usage::ReserveUsage,
@@ -108,6 +126,7 @@ pub use self::{
     revise_seller::ReviseSeller,
     revoke_key::RevokeKey,
     rotate_key::{OVERLAP_SECONDS_MAX, RotateKey},
+    settle_plan_change::{PlanChangeOutcome, SettlePlanChange},
     start_checkout::{Returns, StartCheckout},
     start_manual_checkout::StartManualCheckout,
     switch_feature::SwitchFeature,
@@ -249,12 +268,30 @@ commands! {
     CreditInvoice of account_id;
     /// Undo a wrong adjustment.
     UndoAdjustment of account_id;
+    /// Record that a processor runs the subscription of an order.
+    LinkSubscription of account_id;
+    /// Record that a processor took money for a subscription that it runs.
+    RenewByProcessor of account_id;
+    /// Take a processor's word on how a subscription that it runs stands.
+    FollowProcessor of account_id;
+    /// Record what a processor answered to a plan change.
+    SettlePlanChange of account_id;
     /// Several changes of a subscription, all or nothing.
     AmendSubscription of account_id;
     /// Give money back by the refund policy.
     RequestRefund of account_id;
     /// Record what the processor said to a refund.
     RecordRefund of account_id;
+    /// Record what a processor kept of a payment.
+    RecordFee of account_id;
+    /// Record that a payment did not come about.
+    RecordPaymentFailure of account_id;
+    /// Record a refund that nobody had asked for here.
+    RecordOutsideRefund of account_id;
+    /// Record how much of a payment has gone back, all in all.
+    RecordRefundedInAll of account_id;
+    /// Record how a dispute stands.
+    RecordDispute of account_id;
     /// Record what has fallen due.
     SettleDue of account_id;
 }

@@ -84,6 +84,10 @@ ids! {
     ReservationId "res_";
     /// A plan's limits on their way to its subscribers.
     ReapplicationId "rea_";
+    /// Where outgoing webhooks go.
+    EndpointId "whe_";
+    /// One webhook on its way: its `webhook-id`, the same in every attempt.
+    DeliveryId "msg_";
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

@@ -56,6 +56,9 @@ mod cases;
 /// Laws that hold for every history.
 #[cfg(test)]
 mod laws {
+    mod reports {
+        mod tests;
+    }
     mod tests;
 }
 

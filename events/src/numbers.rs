@@ -14,6 +14,10 @@ use crate::event::{AccountEvent as A, Event, InvoiceEvent, OrderEvent, PlanEvent
 enum Series {
     Invoice,
     CreditNote,
+    /// Of what a merchant of record sells: no tax invoices, so they leave no gap in their series.
+    Receipt,
+    /// Credit notes on receipts.
+    ReceiptNote,
     Order,
     Plan,
 }
@@ -23,7 +27,13 @@ impl Series {
     fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Account(A::Invoice(event)) => match event {
+                InvoiceEvent::InvoiceIssued(it) if it.tax.is_by_merchant_of_record() => {
+                    Some(Self::Receipt)
+                }
                 InvoiceEvent::InvoiceIssued(_) => Some(Self::Invoice),
+                InvoiceEvent::CreditNoteIssued(it) if it.tax.is_by_merchant_of_record() => {
+                    Some(Self::ReceiptNote)
+                }
                 InvoiceEvent::CreditNoteIssued(_) => Some(Self::CreditNote),
                 InvoiceEvent::InvoicePaid(_) | InvoiceEvent::InvoiceWrittenOff(_) => None,
             },
@@ -42,6 +52,8 @@ impl Series {
         match self {
             Self::Invoice => format!("INV{}", year.part()),
             Self::CreditNote => format!("CN{}", year.part()),
+            Self::Receipt => format!("RC{}", year.part()),
+            Self::ReceiptNote => format!("RN{}", year.part()),
             Self::Order => "order".to_owned(),
             Self::Plan => "plan".to_owned(),
         }
@@ -88,7 +100,9 @@ impl Numbers {
         let counter = series.counter(&FinancialYear::of(posting_on, start_month));
         let next = self.0.get(&counter).copied().unwrap_or(0) + 1;
         let number = match series {
-            Series::Invoice | Series::CreditNote => format!("{counter}{next:06}"),
+            Series::Invoice | Series::CreditNote | Series::Receipt | Series::ReceiptNote => {
+                format!("{counter}{next:06}")
+            }
             Series::Order | Series::Plan => next.to_string(),
         };
         self.0.insert(counter, next);
@@ -102,6 +116,17 @@ mod tests {
 
     fn year(day: &str, start_month: u32) -> String {
         FinancialYear::of(day.parse().unwrap(), start_month).part()
+    }
+
+    #[test]
+    fn every_documents_number_has_at_most_sixteen_characters() {
+        for series in [Series::Invoice, Series::CreditNote, Series::Receipt, Series::ReceiptNote] {
+            for start_month in [1, 4] {
+                let year = FinancialYear::of("2026-05-01".parse().unwrap(), start_month);
+                let number = format!("{}{:06}", series.counter(&year), 999_999);
+                assert!(number.len() <= 16, "{number}");
+            }
+        }
     }
 
     #[test]

@@ -187,6 +187,24 @@ rejections! {
     ResumeAfterPeriod { ended_at: Timestamp } Conflict "resume_after_period" "the period ended at {ended_at}: a cancellation is taken back inside the same period only";
     /// Ended for a reason that cannot be taken back.
     ResumeNotPossible Conflict "resume_not_possible" "a subscription that was refunded or left unpaid cannot be resumed";
+    /// It is for the processor to say.
+    SubscriptionRunByProcessor { processor: String } Conflict "subscription_run_by_processor" "{processor} runs the subscription, and does not do this: it changes plans at once and at list prices, for money that it takes itself";
+    /// One at a time.
+    PlanChangePending { plan: String } Conflict "plan_change_pending" "the processor that runs the subscription is being asked for plan `{plan}`: wait for its answer";
+    /// Nobody was asked, or the answer is known.
+    PlanChangeNotPending Conflict "plan_change_not_pending" "no plan change waits for a processor's answer";
+    /// Linked before.
+    SubscriptionAlreadyLinked { subscription: String } Conflict "subscription_already_linked" "the order, the subscription or the processor's subscription {subscription} is linked already";
+    /// No order of the account was linked to it.
+    SubscriptionNotLinked { subscription: String } NotFound "subscription_not_linked" "no order of the account is linked to the processor's subscription {subscription}";
+    /// The payment that begins it is not known yet.
+    SubscriptionNotBegun { subscription: String } Conflict "subscription_not_begun" "the payment that begins the processor's subscription {subscription} is not known yet";
+    /// Later news was taken already.
+    SubscriptionNewsStale { taken: Timestamp } Conflict "subscription_news_stale" "the processor's word as of {taken} was taken already";
+    /// The same news again.
+    NothingNew Conflict "nothing_new" "the processor's word was taken already";
+    /// Not a status that the rules know.
+    ProcessorStatusUnknown { status: String } Invalid "processor_status_unknown" "no rule knows the status `{status}` of a processor's subscription";
     /// Limits of its own stay unless forced.
     LimitsCustomised Conflict "limits_customised" "the subscription has limits of its own, which stay unless forced";
     /// The plan has no such limit.
@@ -212,6 +230,10 @@ rejections! {
     OrderPaysInvoice { order: OrderId, invoice: String } Conflict "order_pays_invoice" "order {order} pays invoice {invoice}: credit or write off the invoice instead";
     /// A checkout runs.
     CheckoutAlreadyStarted { order: OrderId } Conflict "checkout_already_started" "order {order} has a checkout";
+    /// Our tax or the merchant's: one of them, never both.
+    CheckoutWrongMerchant { order: OrderId } Conflict "checkout_wrong_merchant" "order {order} is priced for another kind of processor: a merchant of record takes orders without our tax, and no other processor does";
+    /// No checkout of the order runs there.
+    OrderNotAtProcessor { order: OrderId, processor: String } Conflict "order_not_at_processor" "order {order} has no checkout at {processor}";
     /// Booked before.
     PaymentAlreadyConfirmed { payment: String } Conflict "payment_already_confirmed" "payment {payment} is booked already";
     /// Not a way of paying that the book has.
@@ -228,6 +250,17 @@ rejections! {
     GrantInvalid { problem: String } Invalid "grant_invalid" "{problem}";
     /// The processor took another amount.
     AmountDiffers { expected: Money, given: Money } Conflict "amount_differs" "the order is for {expected}, the payment for {given}";
+
+    /// No such payment is booked.
+    PaymentUnknown { payment: String } NotFound "payment_unknown" "no payment {payment} is booked on this account";
+    /// Told before.
+    FeeAlreadyRecorded { payment: String } Conflict "fee_already_recorded" "the fee of payment {payment} is recorded";
+    /// Told before.
+    PaymentFailureKnown { payment: String } Conflict "payment_failure_known" "that payment {payment} failed is recorded";
+    /// Told before.
+    DisputeKnown { dispute: String } Conflict "dispute_known" "what is said of dispute {dispute} is recorded";
+    /// An id that cannot be one.
+    ProcessorIdInvalid Invalid "processor_id_invalid" "a processor's id has 1 to 200 characters, none of control";
 
     /// No such invoice.
     InvoiceUnknown { invoice: InvoiceId } NotFound "invoice_unknown" "no invoice has the id {invoice}";
@@ -263,6 +296,10 @@ rejections! {
     RefundUnknown { refund: RefundId } NotFound "refund_unknown" "no refund has the id {refund}";
     /// The outcome is known.
     RefundAlreadySettled { refund: RefundId } Conflict "refund_already_settled" "the outcome of refund {refund} is recorded";
+    /// Booked before.
+    RefundKnown { refund: String } Conflict "refund_known" "the processor's refund {refund} is booked already";
+    /// Nothing more went back than is booked.
+    RefundTotalKnown { known: Money } Conflict "refund_total_known" "it is booked that {known} of the payment went back";
 
     /// Nothing has fallen due.
     NothingDue Conflict "nothing_due" "nothing has fallen due on this account";

@@ -71,6 +71,9 @@ pub enum Supply {
     ReverseCharge,
     /// To a buyer abroad: without tax.
     Export,
+    /// By a merchant of record, who is the seller towards the buyer and owes the tax: nothing of
+    /// ours is taxed, and our document is a receipt.
+    MerchantOfRecord,
 }
 
 /// A tax as a document names it.
@@ -124,6 +127,23 @@ impl Tax {
             place_of_supply: None,
             wording: None,
         }
+    }
+
+    /// The treatment of what a merchant of record sells: it taxes, and nothing of ours is taxed.
+    /// `merchant` is its name as the buyer knows it.
+    #[must_use]
+    pub fn merchant_of_record(merchant: &str) -> Self {
+        let wording = format!(
+            "Sold by {merchant} as merchant of record, which issues the tax invoice. This receipt \
+             is not a tax invoice."
+        );
+        Self { supply: Supply::MerchantOfRecord, wording: Some(wording), ..Self::none() }
+    }
+
+    /// Whether a merchant of record sells, so that documents are receipts.
+    #[must_use]
+    pub fn is_by_merchant_of_record(&self) -> bool {
+        self.supply == Supply::MerchantOfRecord
     }
 
     /// One tax on an amount in the terms of the price list, rounded once.

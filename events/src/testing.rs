@@ -8,6 +8,7 @@
 mod asking;
 mod given;
 mod histories;
+mod merchant;
 mod then;
 
-pub use self::{asking::*, given::Given, histories::*, then::Then};
+pub use self::{asking::*, given::Given, histories::*, merchant::*, then::Then};

@@ -1,4 +1,4 @@
--- Accounts: one row per account.
+-- Accounts: one row per account, with its credit.
 create table {table} (
     key         text primary key,
     row         json not null,

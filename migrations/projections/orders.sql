@@ -8,7 +8,11 @@ create table {table} (
     -- 0 while money is awaited: what somebody has to look at comes first
     done               int generated always as (
         case when row->>'status' in ('pending', 'awaiting_payment') then 0 else 1 end) stored,
-    processor_order_id text generated always as (row->>'processor_order_id') stored
+    processor_order_id text generated always as (row->>'processor_order_id') stored,
+    -- the processor whose payment is awaited; empty where none was asked yet
+    awaits             text generated always as (
+        case row->>'status' when 'awaiting_payment' then row->>'processor'
+                            when 'pending' then '' end) stored
 );
 -- which order has this number, and which come next in the whole ledger?
 create index on {table} (number);
@@ -16,5 +20,7 @@ create index on {table} (number);
 create index on {table} (account_id, number);
 -- which order does a processor's message speak of?
 create index on {table} (processor_order_id) where processor_order_id is not null;
+-- which orders does this processor still owe news of? (the reconciler asks it, page by page)
+create index on {table} (awaits, key) where awaits is not null;
 -- which orders wait for somebody, and which are the newest? (a page of the panel's admin list)
 create index on {table} (done, number desc);

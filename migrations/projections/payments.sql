@@ -1,4 +1,4 @@
--- Payments: one row per captured payment.
+-- Payments: one row per captured payment, with its fee, its refunds and its disputes.
 create table {table} (
     key                  text primary key,
     row                  json not null,

@@ -1,4 +1,5 @@
--- Schedules: one row per account that has an order or a subscription.
+-- Schedules: one row per account that has an order or a subscription. What a processor runs is on
+-- our calendar only where its end is known.
 create table {table} (
     key        text primary key,
     row        json not null,

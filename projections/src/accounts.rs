@@ -6,7 +6,7 @@
 use daybook_events::{
     Currency, Event, Money, Recorded, Timestamp,
     event::{
-        AccountEvent as A, AccountOpened, AccountParked, Adjusted, CreditEvent as C,
+        AccountEvent as A, AccountOpened, AccountParked, Adjusted, CreditEvent as C, PaymentEvent,
         ProfileEvent as P, SubscriptionEvent as S,
     },
     ids::{AccountId, SubscriptionId},
@@ -37,7 +37,8 @@ pub struct AccountRow {
     pub opened_at: Timestamp,
     /// Why nothing is billed on it until somebody has looked; `null` where it is billed.
     pub parked: Option<AccountParked>,
-    /// Credit that later invoices use up: what was granted less what was applied or undone.
+    /// Credit that later invoices use up: what was granted less what was applied, undone, or went
+    /// back by a reported refund.
     pub credit: Money,
     /// The portal tier of the live subscription; `null` without one.
     pub plan_type: Option<String>,
@@ -78,6 +79,9 @@ impl AccountRow {
             A::Credit(C::AdjustmentUndone(undone)) => {
                 self.credit = self.credit.minus(undone.amount)?;
             }
+            A::Payment(PaymentEvent::RefundReported(reported)) => {
+                self.credit = self.credit.minus(reported.from_credit)?;
+            }
             A::Subscription(event) => self.subscribed(event),
             A::Order(_) | A::Payment(_) | A::Invoice(_) | A::Usage(_) => return Ok(self),
         }
@@ -117,7 +121,10 @@ impl AccountRow {
             | S::SubscriptionSuspended(_)
             | S::SubscriptionRecovered(_)
             | S::LimitsCustomised(_)
-            | S::LimitsReapplied(_) => {}
+            | S::LimitsReapplied(_)
+            | S::SubscriptionLinked(_)
+            | S::SubscriptionFollowed(_)
+            | S::PlanChangeRequested(_) => {}
         }
     }
 
@@ -135,6 +142,7 @@ fn touches(event: &A) -> bool {
         A::Credit(C::CreditGranted(_) | C::CreditApplied(_)) => true,
         // A write-off that is undone grants and takes no credit.
         A::Credit(C::AdjustmentUndone(undone)) => undone.adjusted == Adjusted::Credit,
+        A::Payment(PaymentEvent::RefundReported(reported)) => reported.from_credit.is_positive(),
         A::Order(_) | A::Payment(_) | A::Invoice(_) | A::Usage(_) => false,
     }
 }
@@ -226,6 +234,19 @@ mod tests {
         assert_eq!(row.credit, given.account().credit);
         let renewed = given.at("2026-06-01T00:00:00Z").and(settle_due());
         assert_eq!(fold_one::<Accounts>(renewed.events()).credit, renewed.account().credit);
+    }
+
+    #[test]
+    fn what_went_back_by_a_reported_refund_is_no_credit_any_more() {
+        let given = given_subscribed("pro").and(confirm("order_1", "pay_2"));
+        let row = fold_one::<Accounts>(given.events());
+        assert_eq!(row.credit, usd("15"));
+        let given = given.and(refunded_outside("pay_2", "rfnd_1", "4"));
+        let row = fold_one::<Accounts>(given.events());
+        assert_eq!(
+            (row.credit, row.position),
+            (usd("11"), given.events().last().unwrap().position)
+        );
     }
 
     #[test]

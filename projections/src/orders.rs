@@ -126,11 +126,17 @@ impl OrderRow {
         let at = recorded.effective_at;
         match event {
             A::Order(event) => self.ordered(event, at),
+            // A second payment of an order becomes credit: the row keeps the one that paid it.
+            A::Payment(PaymentEvent::PaymentCaptured(_)) if self.payment_id.is_some() => {}
             A::Payment(PaymentEvent::PaymentCaptured(captured)) => {
                 self.status = OrderStatus::Paid;
-                self.paid_at = Some(at);
-                self.payment_id = Some(captured.payment_id);
-                self.captured(captured);
+                // Money that a processor took for nothing any more names the order that its
+                // subscription began with, which the first payment paid.
+                if self.payment_id.is_none() {
+                    self.paid_at = Some(at);
+                    self.payment_id = Some(captured.payment_id);
+                    self.captured(captured);
+                }
             }
             A::Subscription(S::TrialStarted(started)) => {
                 self.fulfilled(started.subscription_id, at)
@@ -287,6 +293,15 @@ mod tests {
     }
 
     #[test]
+    fn money_for_what_is_over_leaves_the_order_that_it_began_with_as_it_was() {
+        let given = given_run_by_merchant().and(cancel(false));
+        let before = fold_one::<Orders>(given.events());
+        let after = given.at("2026-06-02T00:00:00Z").and(renewal("r1", "2026-06-01T00:00:00Z"));
+        let after = fold_one::<Orders>(after.events());
+        assert_eq!(after, OrderRow { position: after.position, ..before });
+    }
+
+    #[test]
     fn a_payment_by_hand_is_known_by_its_transfer() {
         let given = given_account().and(place_order());
         let given = given.clone().and(given.start_manual_checkout("manual"));
@@ -303,6 +318,15 @@ mod tests {
         let given = given.clone().and(given.confirm_by_hand(Some("TX-2")));
         let row = fold_one::<Orders>(given.events());
         assert_eq!((row.status, row.transaction.as_deref()), (OrderStatus::Paid, Some("TX-2")));
+    }
+
+    #[test]
+    fn an_order_that_is_paid_twice_keeps_the_first_payment() {
+        let given = given_subscribed("pro");
+        let first = fold_one::<Orders>(given.events());
+        let row = fold_one::<Orders>(given.and(confirm("order_1", "pay_2")).events());
+        assert_eq!((row.payment_id, row.paid_at), (first.payment_id, first.paid_at));
+        assert_eq!(row.transaction.as_deref(), Some("pay_1"));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! the processors by it), and by whoever traces a processor's payment.
 //!
 //! One row per captured payment. A failed refund stays reserved: its amount is owed to the
-//! customer, so `refund_reserved` never goes down.
+//! customer, so `refund_reserved` never goes down. Fees and disputes stand beside the amount and
+//! change nothing of it.
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as A, InvoiceEvent, PaymentCaptured, PaymentEvent as P},
+    event::{
+        AccountEvent as A, DisputeClosed, DisputeOpened, DisputeOutcome, InvoiceEvent,
+        MerchantShare, PaymentCaptured, PaymentEvent as P,
+    },
     ids::{AccountId, InvoiceId, OrderId, PaymentId},
     money::MoneyError,
 };
@@ -25,6 +29,22 @@ pub enum PaymentStatus {
     PartiallyRefunded,
     /// The whole.
     Refunded,
+}
+
+/// A dispute as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisputeOfPayment {
+    /// The processor's id of it.
+    pub dispute_id: String,
+    /// How much the customer's bank asks for.
+    pub amount: Money,
+    /// Why, in the processor's words.
+    pub reason: String,
+    /// How it ended; `null` while it is open.
+    pub outcome: Option<DisputeOutcome>,
+    /// What of the payment stays taken back.
+    pub deducted: Money,
 }
 
 /// A payment as it is now.
@@ -49,10 +69,23 @@ pub struct PaymentRow {
     pub processor_order_id: String,
     /// How much came in.
     pub amount: Money,
+    /// What the customer paid to a merchant of record, and the tax in it that is the merchant's;
+    /// `null` where the processor is none.
+    pub merchant: Option<MerchantShare>,
+    /// What the processor kept for its service, without tax; `null` until it says so.
+    pub fee: Option<Money>,
+    /// The tax on its service; `null` until it says so.
+    pub fee_tax: Option<Money>,
     /// What the processor has sent back.
     pub refunded: Money,
     /// What refunds have reserved: requested, sent back and failed ones together.
     pub refund_reserved: Money,
+    /// What open disputes ask for.
+    pub disputed: Money,
+    /// What disputes that are over have taken.
+    pub deducted: Money,
+    /// Every dispute of it, in the order in which they were heard of.
+    pub disputes: Vec<DisputeOfPayment>,
     /// How much of it went back.
     pub status: PaymentStatus,
     /// The instant at which it was captured.
@@ -74,8 +107,14 @@ impl PaymentRow {
             processor_payment_id: captured.processor_payment_id.clone(),
             processor_order_id: captured.processor_order_id.clone(),
             amount: captured.amount,
+            merchant: captured.merchant,
+            fee: None,
+            fee_tax: None,
             refunded: nothing,
             refund_reserved: nothing,
+            disputed: nothing,
+            deducted: nothing,
+            disputes: Vec::new(),
             status: PaymentStatus::Captured,
             captured_at: recorded.effective_at,
             invoice_id: None,
@@ -85,18 +124,7 @@ impl PaymentRow {
     fn after(mut self, event: &A, recorded: &Recorded) -> Result<Self, MoneyError> {
         match event {
             A::Invoice(InvoiceEvent::InvoicePaid(paid)) => self.invoice_id = Some(paid.invoice_id),
-            A::Payment(P::PaymentCaptured(_) | P::RefundFailed(_)) => return Ok(self),
-            A::Payment(P::RefundRequested(requested)) => {
-                self.refund_reserved = self.refund_reserved.plus(requested.amount)?;
-            }
-            A::Payment(P::RefundProcessed(processed)) => {
-                self.refunded = self.refunded.plus(processed.amount)?;
-                self.status = if self.refunded == self.amount {
-                    PaymentStatus::Refunded
-                } else {
-                    PaymentStatus::PartiallyRefunded
-                };
-            }
+            A::Payment(event) => self.moved(event)?,
             A::Profile(_)
             | A::Order(_)
             | A::Subscription(_)
@@ -106,15 +134,73 @@ impl PaymentRow {
         }
         Ok(Self { position: recorded.position, ..self })
     }
+
+    fn moved(&mut self, event: &P) -> Result<(), MoneyError> {
+        match event {
+            // These have no row of a payment to change.
+            P::PaymentCaptured(_) | P::PaymentFailed(_) | P::RefundFailed(_) => {}
+            P::PaymentFeeCharged(charged) => {
+                (self.fee, self.fee_tax) = (Some(charged.service), Some(charged.tax));
+            }
+            P::RefundRequested(requested) => {
+                self.refund_reserved = self.refund_reserved.plus(requested.amount)?;
+            }
+            P::RefundProcessed(processed) => self.sent_back(processed.amount)?,
+            P::RefundReported(reported) => {
+                self.refund_reserved = self.refund_reserved.plus(reported.amount)?;
+                self.sent_back(reported.amount)?;
+            }
+            P::DisputeOpened(opened) => self.dispute_opened(opened)?,
+            P::DisputeClosed(closed) => self.dispute_closed(closed)?,
+        }
+        Ok(())
+    }
+
+    fn sent_back(&mut self, amount: Money) -> Result<(), MoneyError> {
+        self.refunded = self.refunded.plus(amount)?;
+        self.status = if self.refunded == self.amount {
+            PaymentStatus::Refunded
+        } else {
+            PaymentStatus::PartiallyRefunded
+        };
+        Ok(())
+    }
+
+    fn dispute_opened(&mut self, opened: &DisputeOpened) -> Result<(), MoneyError> {
+        self.disputed = self.disputed.plus(opened.amount)?;
+        self.disputes.push(DisputeOfPayment {
+            dispute_id: opened.dispute_id.clone(),
+            amount: opened.amount,
+            reason: opened.reason.clone(),
+            outcome: None,
+            deducted: Money::zero(opened.amount.currency()),
+        });
+        Ok(())
+    }
+
+    fn dispute_closed(&mut self, closed: &DisputeClosed) -> Result<(), MoneyError> {
+        let of_id = |dispute: &&mut DisputeOfPayment| dispute.dispute_id == closed.dispute_id;
+        if let Some(dispute) = self.disputes.iter_mut().find(of_id) {
+            (dispute.outcome, dispute.deducted) = (Some(closed.outcome), closed.deducted);
+            self.disputed = self.disputed.minus(dispute.amount)?;
+            self.deducted = self.deducted.plus(closed.deducted)?;
+        }
+        Ok(())
+    }
 }
 
-/// The payment whose row an event changes. A failed refund changes none: it stays reserved.
+/// The payment whose row an event changes. A failed refund changes none: it stays reserved. A failed
+/// payment has none.
 fn payment_of(event: &A) -> Option<PaymentId> {
     match event {
         A::Payment(P::PaymentCaptured(captured)) => Some(captured.payment_id),
         A::Payment(P::RefundRequested(requested)) => Some(requested.payment_id),
         A::Payment(P::RefundProcessed(processed)) => Some(processed.payment_id),
-        A::Payment(P::RefundFailed(_)) => None,
+        A::Payment(P::PaymentFeeCharged(charged)) => Some(charged.payment_id),
+        A::Payment(P::RefundReported(reported)) => Some(reported.payment_id),
+        A::Payment(P::DisputeOpened(opened)) => Some(opened.payment_id),
+        A::Payment(P::DisputeClosed(closed)) => Some(closed.payment_id),
+        A::Payment(P::RefundFailed(_) | P::PaymentFailed(_)) => None,
         A::Invoice(InvoiceEvent::InvoicePaid(paid)) => paid.payment_id,
         A::Profile(_)
         | A::Order(_)
@@ -166,7 +252,7 @@ impl Projection for Payments {
 #[cfg(test)]
 mod tests {
     use daybook_events::{
-        commands::{RecordRefund, RefundOutcome},
+        commands::{ConfirmPayment, DisputeState, RecordRefund, RefundOutcome},
         testing::*,
     };
 
@@ -224,5 +310,46 @@ mod tests {
         let row = fold_one::<Payments>(given.events());
         assert_eq!((row.refund_reserved, row.refunded), (usd("15"), usd("15")));
         assert_eq!(row.status, PaymentStatus::Refunded);
+    }
+
+    #[test]
+    fn a_fee_and_its_tax_stand_beside_the_amount() {
+        let row = fold_one::<Payments>(given_subscribed("pro").events());
+        assert_eq!((row.fee, row.fee_tax, row.merchant), (None, None, None));
+        let given = given_subscribed("pro").and(fee("pay_1", "0.36", "0.06"));
+        let row = fold_one::<Payments>(given.events());
+        assert_eq!((row.fee, row.fee_tax), (Some(usd("0.36")), Some(usd("0.06"))));
+        assert_eq!(row.amount, usd("15"));
+    }
+
+    #[test]
+    fn a_merchants_share_is_shown_and_is_not_ours() {
+        let given = given_account().and(place_order());
+        let given = given.clone().and(given.start_checkout("order_1"));
+        let merchant = Some(MerchantShare { total: usd("18"), tax: usd("3") });
+        let given = given.and(ConfirmPayment { merchant, ..confirm("order_1", "pay_1") });
+        let row = fold_one::<Payments>(given.events());
+        assert_eq!((row.amount, row.merchant), (usd("15"), merchant));
+    }
+
+    #[test]
+    fn a_reported_refund_is_reserved_and_refunded_at_once() {
+        let given = given_subscribed("pro").and(refunded_outside("pay_1", "rfnd_1", "5"));
+        let row = fold_one::<Payments>(given.events());
+        assert_eq!((row.refund_reserved, row.refunded), (usd("5"), usd("5")));
+        assert_eq!(row.status, PaymentStatus::PartiallyRefunded);
+    }
+
+    #[test]
+    fn a_dispute_is_disputed_until_it_ends_and_deducted_where_it_was_lost() {
+        let given = given_subscribed("pro").and(dispute("disp_1", DisputeState::Open));
+        let row = fold_one::<Payments>(given.events());
+        assert_eq!((row.disputed, row.deducted), (usd("15"), usd("0")));
+        assert_eq!(row.disputes[0].outcome, None);
+        let given = given.and(dispute("disp_1", DisputeState::Lost));
+        let row = fold_one::<Payments>(given.events());
+        assert_eq!((row.disputed, row.deducted), (usd("0"), usd("15")));
+        assert_eq!(row.disputes[0].outcome, Some(DisputeOutcome::Lost));
+        assert_eq!((row.disputes.len(), row.refunded), (1, usd("0")));
     }
 }

@@ -2,11 +2,12 @@
 //! when a processor refused, and by finance.
 //!
 //! One row per refund. A failed one may still succeed when it is tried again; then nothing of the
-//! failure is left in the row.
+//! failure is left in the row. One that a processor reported, which nobody had asked for here, was
+//! sent from the start.
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as A, PaymentEvent as P, RefundRequested},
+    event::{AccountEvent as A, PaymentEvent as P, RefundReported, RefundRequested},
     ids::{AccountId, PaymentId, RefundId},
     refund_policy::Verdict,
 };
@@ -27,6 +28,16 @@ pub enum RefundStatus {
     Failed,
 }
 
+/// Who began a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundOrigin {
+    /// It was asked for here.
+    Ledger,
+    /// The processor reported it.
+    Processor,
+}
+
 /// A refund as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -41,10 +52,14 @@ pub struct RefundRow {
     pub payment_id: PaymentId,
     /// How much goes back.
     pub amount: Money,
-    /// Why, in the words of whoever asked.
-    pub reason: String,
-    /// What the policy said, and from what.
-    pub verdict: Verdict,
+    /// Who began it.
+    pub origin: RefundOrigin,
+    /// Why, in the words of whoever asked; `null` where nobody asked here.
+    pub reason: Option<String>,
+    /// What the policy said, and from what; `null` where nobody asked here.
+    pub verdict: Option<Verdict>,
+    /// What of it could be taken from no invoice and no credit: a loss, until somebody places it.
+    pub unplaced: Money,
     /// The processor that is to send it.
     pub processor: String,
     /// The processor's id of the payment.
@@ -55,7 +70,7 @@ pub struct RefundRow {
     pub status: RefundStatus,
     /// What the processor said when it refused; `null` where it has not.
     pub failure: Option<String>,
-    /// The instant of the request.
+    /// The instant of the request, or of the processor's report.
     pub requested_at: Timestamp,
     /// The instant of the processor's newest answer; `null` until there is one.
     pub settled_at: Option<Timestamp>,
@@ -69,8 +84,10 @@ impl RefundRow {
             refund_id: requested.refund_id,
             payment_id: requested.payment_id,
             amount: requested.amount,
-            reason: requested.reason.clone(),
-            verdict: requested.verdict,
+            origin: RefundOrigin::Ledger,
+            reason: Some(requested.reason.clone()),
+            verdict: Some(requested.verdict),
+            unplaced: Money::zero(requested.amount.currency()),
             processor: requested.processor.clone(),
             processor_payment_id: requested.processor_payment_id.clone(),
             processor_refund_id: None,
@@ -78,6 +95,27 @@ impl RefundRow {
             failure: None,
             requested_at: recorded.effective_at,
             settled_at: None,
+        }
+    }
+
+    fn reported(reported: &RefundReported, account_id: AccountId, recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            account_id,
+            refund_id: reported.refund_id,
+            payment_id: reported.payment_id,
+            amount: reported.amount,
+            origin: RefundOrigin::Processor,
+            reason: None,
+            verdict: None,
+            unplaced: reported.unplaced,
+            processor: reported.processor.clone(),
+            processor_payment_id: reported.processor_payment_id.clone(),
+            processor_refund_id: Some(reported.processor_refund_id.clone()),
+            status: RefundStatus::Processed,
+            failure: None,
+            requested_at: recorded.effective_at,
+            settled_at: Some(recorded.effective_at),
         }
     }
 
@@ -92,7 +130,13 @@ impl RefundRow {
                 self.status = RefundStatus::Failed;
                 self.failure = Some(failed.reason.clone());
             }
-            P::PaymentCaptured(_) | P::RefundRequested(_) => return self,
+            P::PaymentCaptured(_)
+            | P::PaymentFeeCharged(_)
+            | P::PaymentFailed(_)
+            | P::RefundRequested(_)
+            | P::RefundReported(_)
+            | P::DisputeOpened(_)
+            | P::DisputeClosed(_) => return self,
         }
         Self { position: recorded.position, settled_at: Some(recorded.effective_at), ..self }
     }
@@ -104,7 +148,12 @@ fn refund_of(event: &P) -> Option<RefundId> {
         P::RefundRequested(requested) => Some(requested.refund_id),
         P::RefundProcessed(processed) => Some(processed.refund_id),
         P::RefundFailed(failed) => Some(failed.refund_id),
-        P::PaymentCaptured(_) => None,
+        P::RefundReported(reported) => Some(reported.refund_id),
+        P::PaymentCaptured(_)
+        | P::PaymentFeeCharged(_)
+        | P::PaymentFailed(_)
+        | P::DisputeOpened(_)
+        | P::DisputeClosed(_) => None,
     }
 }
 
@@ -142,6 +191,10 @@ impl Projection for Refunds {
                 let account_id = recorded.account().ok_or_else(missing)?;
                 Ok(Some(RefundRow::requested(requested, account_id, recorded)))
             }
+            Some(P::RefundReported(reported)) => {
+                let account_id = recorded.account().ok_or_else(missing)?;
+                Ok(Some(RefundRow::reported(reported, account_id, recorded)))
+            }
             Some(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
             None => Ok(row),
         }
@@ -169,8 +222,10 @@ mod tests {
         let given = given_subscribed("pro").at("2026-05-16T12:00:00Z").and(refund(None));
         let row = fold_one::<Refunds>(given.events());
         assert_eq!((row.status, row.amount), (RefundStatus::Requested, usd("7.50")));
-        assert_eq!(row.verdict.eligibility, Eligibility::Prorated);
-        assert_eq!((row.reason.as_str(), row.processor.as_str()), ("customer_request", "sandbox"));
+        assert_eq!(row.verdict.unwrap().eligibility, Eligibility::Prorated);
+        let (reason, processor) = (row.reason.as_deref(), row.processor.as_str());
+        assert_eq!((reason, processor), (Some("customer_request"), "sandbox"));
+        assert_eq!((row.origin, row.unplaced), (RefundOrigin::Ledger, usd("0")));
         assert_eq!((row.account_id, row.settled_at), (account_id(), None));
     }
 
@@ -204,5 +259,19 @@ mod tests {
         let rows = fold_all::<Refunds>(given.events());
         let amounts = Money::sum(usd("0").currency(), rows.values().map(|row| row.amount));
         assert_eq!((rows.len(), amounts.unwrap()), (2, given.account().paid_in()));
+    }
+
+    #[test]
+    fn a_reported_refund_was_sent_from_the_start() {
+        let given = given_subscribed("pro").and(credit_invoice(&given_subscribed("pro"), None));
+        let given = given.and(change_plan("enterprise_lite"));
+        let given = given.and(refunded_outside("pay_1", "rfnd_9", "15"));
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!((row.origin, row.status), (RefundOrigin::Processor, RefundStatus::Processed));
+        assert_eq!(row.processor_refund_id.as_deref(), Some("rfnd_9"));
+        assert_eq!((row.reason, row.verdict), (None, None));
+        // The credit of the invoice that was taken back has gone into the upgrade's.
+        assert_eq!((row.amount, row.unplaced), (usd("15"), usd("15")));
+        assert_eq!(row.settled_at, Some(row.requested_at));
     }
 }

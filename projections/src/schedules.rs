@@ -33,6 +33,22 @@ pub struct Running {
     pub dunned: Option<DunningAction>,
     /// Whether it is over; it may still be resumed.
     pub ended: bool,
+    /// Whether it is in its free days, which are on our calendar whoever comes after them.
+    pub in_trial: bool,
+    /// Whether a processor runs it: then nothing but a scheduled cancellation is on our calendar.
+    pub linked: bool,
+    /// When a scheduled cancellation takes effect; `null` where none is scheduled.
+    pub cancel_at: Option<Timestamp>,
+}
+
+impl Running {
+    fn is_run_by_processor(&self) -> bool {
+        self.linked && !self.in_trial
+    }
+
+    fn falls_due_at(&self) -> Option<Timestamp> {
+        if self.is_run_by_processor() { self.cancel_at } else { Some(self.ends_at) }
+    }
 }
 
 /// An invoice with something due.
@@ -128,11 +144,12 @@ impl ScheduleRow {
         match event {
             S::TrialStarted(started) => {
                 self.orders.remove(&started.order_id);
-                self.runs(started.subscription_id, started.period.end);
+                self.runs(started.subscription_id, started.period.end, true, false);
             }
             S::SubscriptionActivated(activated) => {
                 self.orders.remove(&activated.order_id);
-                self.runs(activated.subscription_id, activated.period.end);
+                let linked = activated.run_by.is_some();
+                self.runs(activated.subscription_id, activated.period.end, false, linked);
             }
             S::PlanChanged(changed) => self.ends_at(changed.period.end),
             S::SubscriptionRenewed(renewed) => self.ends_at(renewed.period.end),
@@ -140,12 +157,23 @@ impl ScheduleRow {
             S::SubscriptionSuspended(_) => self.dunned(Some(DunningAction::Suspend)),
             S::SubscriptionRecovered(_) => self.dunned(None),
             S::SubscriptionEnded(_) => self.ended(true),
-            S::SubscriptionResumed(_) => self.ended(false),
+            S::SubscriptionResumed(_) => {
+                self.ended(false);
+                self.cancelled(None);
+            }
+            S::CancellationScheduled(scheduled) => self.cancelled(Some(scheduled.takes_effect_at)),
+            S::SubscriptionLinked(linked) => {
+                let newest = self.subscription.iter_mut();
+                newest
+                    .filter(|running| linked.subscription_id == Some(running.subscription_id))
+                    .for_each(|running| running.linked = true);
+            }
             S::PlanChangeScheduled(_)
             | S::PlanChangeWithdrawn(_)
-            | S::CancellationScheduled(_)
             | S::LimitsCustomised(_)
-            | S::LimitsReapplied(_) => {}
+            | S::LimitsReapplied(_)
+            | S::SubscriptionFollowed(_)
+            | S::PlanChangeRequested(_) => {}
         }
     }
 
@@ -179,8 +207,20 @@ impl ScheduleRow {
         Ok(())
     }
 
-    fn runs(&mut self, subscription_id: SubscriptionId, ends_at: Timestamp) {
-        self.subscription = Some(Running { subscription_id, ends_at, dunned: None, ended: false });
+    fn runs(&mut self, id: SubscriptionId, ends_at: Timestamp, in_trial: bool, linked: bool) {
+        self.subscription = Some(Running {
+            subscription_id: id,
+            ends_at,
+            dunned: None,
+            ended: false,
+            in_trial,
+            linked,
+            cancel_at: None,
+        });
+    }
+
+    fn cancelled(&mut self, cancel_at: Option<Timestamp>) {
+        self.subscription.iter_mut().for_each(|running| running.cancel_at = cancel_at);
     }
 
     fn ends_at(&mut self, ends_at: Timestamp) {
@@ -201,14 +241,15 @@ impl ScheduleRow {
         }
         let expiring = self.orders.values().copied();
         let running = self.subscription.iter().filter(|running| !running.ended);
-        let dunning = running.clone().flat_map(|running| {
+        let dunned_here = running.clone().filter(|running| !running.is_run_by_processor());
+        let dunning = dunned_here.flat_map(|running| {
             let own = |unpaid: &&Unpaid| {
                 unpaid.subscription_id == running.subscription_id && unpaid.due.is_positive()
             };
             let steps = self.invoices.values().filter(own).flat_map(|unpaid| &unpaid.dunning);
             steps.filter(|step| Some(step.action) > running.dunned).map(|step| step.at)
         });
-        let ending = running.clone().map(|running| running.ends_at);
+        let ending = running.filter_map(Running::falls_due_at);
         expiring.chain(dunning).chain(ending).min()
     }
 }
@@ -281,6 +322,33 @@ mod tests {
         let row = fold_one::<Schedules>(given.events());
         assert_eq!(row.due_at, given.account().next_due().map(|(at, _)| at));
         row.due_at.map(|at| at.to_string())
+    }
+
+    #[test]
+    fn what_a_processor_runs_waits_for_its_end_only() {
+        let given = given_run_by_merchant();
+        assert_eq!(agrees(&given), None);
+        let cancelled = given.clone().and(cancel(true));
+        assert_eq!(agrees(&cancelled).as_deref(), Some("2026-06-01T00:00:00.000000Z"));
+        assert_eq!(agrees(&cancelled.clone().and(resume())), None);
+        let ends = ending_word("cancelled", "2026-05-02T00:00:00Z", "2026-06-01T00:00:09Z");
+        let heard = cancelled.and(ends);
+        assert_eq!(agrees(&heard).as_deref(), Some("2026-06-01T00:00:09.000000Z"));
+        assert_eq!(agrees(&heard.at("2026-06-02T00:00:00Z").and(settle_due())), None);
+        let late = given.and(word("past_due", "2026-06-01T00:00:00Z"));
+        let late = late.and(word("unpaid", "2026-06-02T00:00:00Z"));
+        assert_eq!(
+            agrees(&late.at("2026-06-03T00:00:00Z").and(renewal("r", "2026-06-01T00:00:00Z"))),
+            None
+        );
+        // Linked after it began, and in the middle of a debt of ours.
+        let ours = given_account().and(with_trial("pro", 14)).and(order_at_merchant());
+        let billed = ours.at("2026-05-15T00:00:00Z").and(settle_due());
+        let checkout = billed.merchant_checkout();
+        let linking = link(billed.newest_order());
+        let linked = billed.at("2026-05-23T00:00:00Z").and(checkout).and(linking);
+        assert_eq!(agrees(&linked), None);
+        assert_eq!(agrees(&linked.and(confirm("ls_order", "first"))), None);
     }
 
     #[test]

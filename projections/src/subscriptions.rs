@@ -8,7 +8,7 @@ use daybook_events::{
     Event, Recorded, Timestamp,
     coupon::HeldDiscount,
     event::{
-        AccountEvent as A, EndReason, HeldPlan, PlanChangeScheduled, SubscriptionActivated,
+        AccountEvent as A, EndReason, HeldPlan, PlanChangeScheduled, RunBy, SubscriptionActivated,
         SubscriptionEvent as E, TrialStarted,
     },
     ids::{AccountId, SubscriptionId},
@@ -75,6 +75,10 @@ pub struct SubscriptionRow {
     pub started_at: Timestamp,
     /// Whether its limits were set apart from its plan's; a plan change undoes that.
     pub limits_customised: bool,
+    /// The processor that renews it itself, and its id there; `null` where the ledger renews it.
+    pub run_by: Option<RunBy>,
+    /// The plan that this processor has been asked for; `null` where it has answered, or none is.
+    pub requested_plan: Option<HeldPlan>,
 }
 
 impl SubscriptionRow {
@@ -101,6 +105,8 @@ impl SubscriptionRow {
             end_reason: None,
             started_at: activated.period.start,
             limits_customised: false,
+            run_by: activated.run_by.clone(),
+            requested_plan: None,
         }
     }
 
@@ -123,6 +129,8 @@ impl SubscriptionRow {
             end_reason: None,
             started_at: started.period.start,
             limits_customised: false,
+            run_by: None,
+            requested_plan: None,
         }
     }
 
@@ -145,11 +153,14 @@ impl SubscriptionRow {
                 self.period_index = changed.period_index;
                 self.period = changed.period;
                 self.discount = changed.discount.clone();
-                self.scheduled_change = None;
+                (self.scheduled_change, self.requested_plan) = (None, None);
                 self.limits_customised = false;
             }
             E::PlanChangeScheduled(scheduled) => self.scheduled_change = Some(scheduled.clone()),
-            E::PlanChangeWithdrawn(_) => self.scheduled_change = None,
+            E::PlanChangeRequested(requested) => self.requested_plan = Some(requested.to.clone()),
+            E::PlanChangeWithdrawn(_) => {
+                (self.scheduled_change, self.requested_plan) = (None, None);
+            }
             E::CancellationScheduled(scheduled) => self.cancel_at = Some(scheduled.takes_effect_at),
             E::SubscriptionResumed(_) => {
                 (self.cancel_at, self.ended_at, self.end_reason) = (None, None, None);
@@ -167,6 +178,9 @@ impl SubscriptionRow {
                 self.ended_at = Some(ended.at);
                 self.end_reason = Some(ended.reason);
             }
+            E::SubscriptionLinked(linked) => self.run_by = Some(linked.run_by.clone()),
+            // What follows from it comes as events of its own.
+            E::SubscriptionFollowed(_) => {}
             E::LimitsCustomised(customised) => {
                 self.plan.limits = customised.limits.clone();
                 self.limits_customised = true;
@@ -192,9 +206,9 @@ impl SubscriptionRow {
     }
 }
 
-/// The subscription whose row an event changes.
-fn subscription_of(event: &E) -> SubscriptionId {
-    match event {
+/// The subscription whose row an event changes; what a processor says may come before it begins.
+fn subscription_of(event: &E) -> Option<SubscriptionId> {
+    Some(match event {
         E::TrialStarted(started) => started.subscription_id,
         E::SubscriptionActivated(activated) => activated.subscription_id,
         E::PlanChanged(changed) => changed.subscription_id,
@@ -209,7 +223,10 @@ fn subscription_of(event: &E) -> SubscriptionId {
         E::SubscriptionEnded(ended) => ended.subscription_id,
         E::LimitsCustomised(customised) => customised.subscription_id,
         E::LimitsReapplied(reapplied) => reapplied.subscription_id,
-    }
+        E::PlanChangeRequested(requested) => requested.subscription_id,
+        E::SubscriptionLinked(linked) => return linked.subscription_id,
+        E::SubscriptionFollowed(followed) => return followed.subscription_id,
+    })
 }
 
 /// The event, where it is about a subscription.
@@ -232,7 +249,7 @@ impl Projection for Subscriptions {
     }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
-        subscription(recorded).map(subscription_of).iter().map(ToString::to_string).collect()
+        subscription(recorded).and_then(subscription_of).iter().map(ToString::to_string).collect()
     }
 
     fn fold(
@@ -260,7 +277,10 @@ impl Projection for Subscriptions {
 
 #[cfg(test)]
 mod tests {
-    use daybook_events::{commands::CustomiseLimits, testing::*};
+    use daybook_events::{
+        commands::{CustomiseLimits, PlanChangeOutcome, SettlePlanChange},
+        testing::*,
+    };
 
     use super::*;
     use crate::testing::fold_one;
@@ -311,6 +331,23 @@ mod tests {
         let row = fold_one::<Subscriptions>(given.and(change_plan("starter")).events());
         assert!(!row.limits_customised);
         assert_eq!(row.plan.limits.get("max_servers"), Some(&Some(5)));
+    }
+
+    #[test]
+    fn who_runs_it_is_shown_whether_it_was_known_before_or_after_it_began() {
+        let run_by = |given: Given| fold_one::<Subscriptions>(given.events()).run_by.unwrap();
+        let at_merchant = given_at_merchant();
+        let linking = link(at_merchant.newest_order());
+        let after = at_merchant.and(confirm("ls_order", "first")).and(linking);
+        assert_eq!(run_by(given_run_by_merchant()), run_by(after));
+        assert_eq!(run_by(given_run_by_merchant()).processor_subscription_id, "ls_1");
+        assert!(fold_one::<Subscriptions>(given_subscribed("pro").events()).run_by.is_none());
+        let asked = given_run_by_merchant().and(change_plan("starter"));
+        let row = fold_one::<Subscriptions>(asked.events());
+        assert_eq!(row.requested_plan.unwrap().slug, "starter");
+        let outcome = PlanChangeOutcome::Refused("no".into());
+        let refused = asked.and(SettlePlanChange { account_id: account_id(), outcome });
+        assert!(fold_one::<Subscriptions>(refused.events()).requested_plan.is_none());
     }
 
     #[test]

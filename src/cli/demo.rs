@@ -27,6 +27,7 @@ use crate::{
     http::server,
     processors::settings::Settings,
     simulation::{self, Shape},
+    webhooks::target::Outbound,
 };
 
 /// Fill a sandbox ledger with a year of believable history, then serve it.
@@ -72,10 +73,11 @@ impl Demo {
             let pool = database.pool(10).await?;
             let face = serve::face(&self.serving, &listener)?;
             let url = face.public_url.clone();
-            let app =
-                App::open(pool.clone(), options(), &Opening::example(), face, &Settings::default())
-                    .await?;
-            let app = Arc::new(app);
+            let settings = Settings::default();
+            let opening = Opening::example();
+            let app = App::open(pool.clone(), options(), &opening, face, &settings);
+            let outbound = Outbound::new(self.serving.webhooks.networks.clone());
+            let app = Arc::new(app.await?.sending_by(outbound));
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;
             if self.no_serve {

@@ -1,11 +1,12 @@
 //! `daybook serve`: the ledger over HTTP, until it is asked to stop.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
 };
 
 use super::{Failure, options};
@@ -22,6 +23,8 @@ use crate::{
     local_postgres::ServerLock,
     processors::settings::Settings,
     scheduler,
+    settlement::{reconcile, worker},
+    webhooks::{self, target::Outbound},
 };
 
 /// Serve the ledger over HTTP.
@@ -48,8 +51,9 @@ impl Serve {
             Ok(pool) => {
                 let served = async {
                     let face = face(&self.serving, &listener)?;
-                    let app =
-                        App::open(pool.clone(), options(), &self.opening, face, &settings).await?;
+                    let app = App::open(pool.clone(), options(), &self.opening, face, &settings);
+                    let networks = self.serving.webhooks.networks.clone();
+                    let app = app.await?.sending_by(Outbound::new(networks));
                     serve(listener, Arc::new(app), &self.serving).await
                 };
                 let served = watched(&database, served).await;
@@ -107,27 +111,49 @@ pub(super) async fn serve(
         tracing::info!("stopping");
     };
     tracing::info!(%address, "serving");
-    let scheduler = match serving.no_scheduler {
-        true => None,
-        false => {
-            // What fell due while nobody ran comes before anything that callers ask now.
-            scheduler::catch_up(&app).await;
-            Some(tokio::spawn(scheduler::run(app.clone())))
-        }
-    };
+    let beside = beside(&app, serving, address).await?;
     let allowances =
         Allowances { credential: serving.rate_limit, anonymous: serving.rate_limit_anonymous };
     let proxies = Proxies::new(serving.trusted_proxies.clone());
     let rates = Arc::new(Rates::new(allowances, Ticks::real()).trusting(proxies));
     let filter = http::filter_within(app.clone(), limits, rates);
     let stopped = server::serve(listener, filter, limits, stop).await;
-    if let Some(scheduler) = scheduler {
-        scheduler.abort();
-        let _ = scheduler.await;
+    for task in beside {
+        task.abort();
+        let _ = task.await;
     }
     app.close().await;
     if stopped.open > 0 {
         tracing::warn!(open = stopped.open, "connections were cut at the deadline");
     }
     Ok(())
+}
+
+/// What runs beside the answers, until it is stopped.
+async fn beside(
+    app: &Arc<App>,
+    serving: &Serving,
+    address: SocketAddr,
+) -> Result<Vec<JoinHandle<()>>, Failure> {
+    let mut tasks =
+        vec![tokio::spawn(worker::run(app.clone())), tokio::spawn(webhooks::run(app.clone()))];
+    if !serving.no_scheduler {
+        // What fell due while nobody ran comes before anything that callers ask now.
+        scheduler::catch_up(app).await;
+        tasks.push(tokio::spawn(scheduler::run(app.clone())));
+    }
+    let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
+    if !pause.is_zero() {
+        tasks.push(tokio::spawn(reconcile::every(app.clone(), pause)));
+    }
+    tasks.extend(sandbox(app, address)?);
+    Ok(tasks)
+}
+
+/// Lets the sandbox of a ledger that has one send its messages to this very server. It is the other
+/// side of the world, so it does so whether or not this process runs a scheduler.
+fn sandbox(app: &App, address: SocketAddr) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(sandbox) = app.sandbox.clone() else { return Ok(None) };
+    sandbox.reaches(address)?;
+    Ok(Some(tokio::spawn(sandbox.run())))
 }

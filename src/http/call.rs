@@ -230,7 +230,11 @@ impl Call {
         Ok(request)
     }
 
-    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+    /// The caller's idempotency key with the fingerprint of this request, in no scope yet.
+    ///
+    /// # Errors
+    /// A key that is empty, too long, or not printable.
+    pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
         let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
         let key = value.to_str().unwrap_or_default();
         if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {

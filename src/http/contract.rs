@@ -196,6 +196,13 @@ pub mod params {
         shape: |_| json_schema!({ "type": "string", "minLength": 1, "maxLength": 200 }),
     }];
 
+    /// Which deliveries.
+    pub const DELIVERED: &[Param] = &[Param {
+        name: "status",
+        summary: "Those that have come so far",
+        shape: |_| json_schema!({ "type": "string", "enum": ["pending", "delivered", "given_up"] }),
+    }];
+
     /// Whether a subscription ends now.
     pub const IMMEDIATELY: &[Param] = &[Param {
         name: "immediately",
@@ -256,6 +263,16 @@ pub mod params {
         shape: |_| {
             let types: Vec<_> = daybook_events::Event::types().into_iter().map(|it| it.0).collect();
             json_schema!({ "type": "string", "enum": types })
+        },
+    }];
+
+    /// Which messages of the inbox.
+    pub const STATE: &[Param] = &[Param {
+        name: "state",
+        summary: "Messages of which this became",
+        shape: |_| {
+            let states = crate::settlement::apply::State::ALL.map(|state| state.name());
+            json_schema!({ "type": "string", "enum": states })
         },
     }];
 

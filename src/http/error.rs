@@ -12,7 +12,7 @@ use warp::http::StatusCode;
 use super::{json::JsonError, server::BodyError};
 use crate::{
     processors::{ProcessorError, Unanswered},
-    settlement::refund::NotAsked,
+    settlement::{apply::Trouble, refund::NotAsked},
 };
 
 /// Whose words an address speaks: it decides how a refusal is dressed.
@@ -89,6 +89,8 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("amount_too_precise", StatusCode::UNPROCESSABLE_ENTITY),
     ("amount_too_large", StatusCode::UNPROCESSABLE_ENTITY),
     ("signature_invalid", StatusCode::BAD_REQUEST),
+    ("signature_missing", StatusCode::BAD_REQUEST),
+    ("webhook_secret_missing", StatusCode::SERVICE_UNAVAILABLE),
     ("preview_token_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("idempotency_key_invalid", StatusCode::BAD_REQUEST),
     ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY),
@@ -99,7 +101,11 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("rate_limited", StatusCode::TOO_MANY_REQUESTS),
     ("return_url_invalid", StatusCode::UNPROCESSABLE_ENTITY),
     ("payment_failed", StatusCode::PAYMENT_REQUIRED),
+    ("dispute_refused", StatusCode::CONFLICT),
     ("refund_not_by_hand", StatusCode::CONFLICT),
+    ("webhook_url_refused", StatusCode::UNPROCESSABLE_ENTITY),
+    ("webhook_type_unknown", StatusCode::UNPROCESSABLE_ENTITY),
+    ("webhook_endpoint_disabled", StatusCode::CONFLICT),
     ("feature_disabled", StatusCode::SERVICE_UNAVAILABLE),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),
@@ -222,6 +228,17 @@ impl From<ProcessorError> for ApiError {
             ProcessorError::None | ProcessorError::Unknown(_) | ProcessorError::Unanswered(_) => {
                 Self::new("processor_unavailable", error.to_string())
             }
+        }
+    }
+}
+
+impl From<Trouble> for ApiError {
+    fn from(error: Trouble) -> Self {
+        match error {
+            Trouble::Submit(error) => error.into(),
+            Trouble::Engine(error) => error.into(),
+            Trouble::Database(error) => error.into(),
+            Trouble::Behind(_) => Self::new("position_not_reached", error.to_string()),
         }
     }
 }

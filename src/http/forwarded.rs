@@ -44,7 +44,7 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let one = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse().or_else(|_| one()).map_err(|_| {
-        "a proxy is an address such as 10.0.0.7, or a network such as 10.0.0.0/8".to_owned()
+        "a network is one such as 10.0.0.0/8, or an address such as 10.0.0.7".to_owned()
     })
 }
 

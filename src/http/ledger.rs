@@ -1,5 +1,5 @@
 //! The ledger's own addresses: accounts, adjustments, coupons, refunds, rules, clock, keys,
-//! sessions.
+//! sessions, webhooks.
 //!
 //! Names are in snake case, as in the events; amounts are objects of digits and currency.
 
@@ -8,8 +8,10 @@ pub mod adjustments;
 pub mod clock;
 pub mod coupons;
 pub mod events;
+pub mod inbox;
 pub mod keys;
 pub mod refunds;
 pub mod rules;
 pub mod sessions;
 pub mod usage;
+pub mod webhooks;

@@ -3,6 +3,7 @@
 //! Names are camelCase, amounts are strings in major units.
 
 pub mod asking;
+pub mod at_processor;
 pub mod checkout;
 pub mod exports;
 pub mod plan_change;

@@ -15,20 +15,26 @@ use daybook_projections::{
 };
 
 use super::{
+    checkout,
     contract::{
         Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
         params::{
-            AS_OF, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STREAM, TYPE, USER,
+            AS_OF, DELIVERED, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE,
+            STREAM, TYPE, USER,
         },
     },
     error::Dialect,
     fields::NoFields,
-    health,
+    health, inbound,
     ledger::{
         self,
         events::{StoredEvent, StreamShown},
         keys::{KeyBody, KeyShape, MintedKey, RevokedKey, RotateBody},
         sessions::{ClosedSessions, OpenedSession, OwnSession, SessionBody, SessionShape},
+        webhooks::{
+            DeliveryInFull, DeliveryShape, EndpointBody, EndpointPatch, EndpointRemoved,
+            EndpointShape, EndpointWithSecret, RotateSecretBody,
+        },
     },
     openapi, panel, processor,
     reading::Listed,
@@ -45,7 +51,10 @@ use super::{
         usage::{Quota, Released, ReportBody, Reported, Reservation, ReserveBody, Used},
     },
 };
-use crate::scheduler::Reapplication;
+use crate::{
+    scheduler::Reapplication,
+    settlement::shown::{MessageInFull, MessageShape, RefusedShape, RunShape},
+};
 use panel::{
     features::Switch,
     shapes::{Done, OrderShape, PlanShape},
@@ -308,6 +317,26 @@ routes! {
             "The sandbox's checkout page" => 200 Html;
         POST "/sandbox/checkout/{id}/pay" PUBLIC, sandbox::pay(Form<sandbox::PayForm>),
             "Pay in the sandbox" => 200 Json<sandbox::SandboxPayment>;
+        POST "/sandbox/payments/{payment_id}/refund" PUBLIC, sandbox::dealings::refund(Form<sandbox::dealings::RefundForm>),
+            "Refund a payment as the sandbox itself does" => 200 Json<sandbox::dealings::RefundShape>;
+        POST "/sandbox/payments/{payment_id}/dispute" PUBLIC, sandbox::dealings::dispute(Form<sandbox::dealings::DisputeForm>),
+            "Dispute a payment, or decide its dispute" => 200 Json<sandbox::dealings::DisputeShape>;
+        GET "/checkout/{id}" PUBLIC, checkout::page,
+            "The page on which Razorpay takes a payment" => 200 Html;
+        POST "/checkout/{id}/return" PUBLIC, checkout::returned(Form<checkout::ReturnForm>),
+            "Come back from Razorpay, which signs what it took" => 200 Html;
+        POST "/webhooks/{processor}" PUBLIC, inbound::take(inbound::ProcessorMessage),
+            "Messages of a processor, signed by it" => 200 Json<inbound::Taken>;
+        GET "/api/ledger/inbox" READERS, ledger::inbox::list[NUMBERED, STATE],
+            "What processors sent, newest first" => 200 Json<Listed<MessageShape>>;
+        GET "/api/ledger/inbox/refused" READERS, ledger::inbox::refused[NUMBERED],
+            "What came without a signature that holds, newest first" => 200 Json<Listed<RefusedShape>>;
+        GET "/api/ledger/inbox/{id}" READERS, ledger::inbox::get,
+            "One message, with its bytes" => 200 Json<MessageInFull>;
+        GET "/api/ledger/reconciliations" READERS, ledger::inbox::reconciliations[NUMBERED],
+            "What the reconciler found, newest run first" => 200 Json<Listed<RunShape>>;
+        POST "/api/ledger/inbox/{id}/replay" SUPER, ledger::inbox::replay(Maybe<NoFields>),
+            "Read a message again" => 200 Json<MessageInFull>;
         GET "/api/ledger/events" READERS, ledger::events::list[NUMBERED, TYPE, STREAM],
             "The log, event by event" => 200 Json<Listed<StoredEvent>>;
         GET "/api/ledger/events/{position}" READERS, ledger::events::get,
@@ -340,5 +369,25 @@ routes! {
             "One session" => 200 Json<SessionShape>;
         DELETE "/api/sessions/{id}" OPENERS, ledger::sessions::close,
             "Close a session" => 200 Json<ClosedSessions>;
+        GET "/api/webhooks/endpoints" MONEY, ledger::webhooks::list[PAGE],
+            "Where webhooks go, page by page" => 200 Json<Listed<EndpointShape>>;
+        POST "/api/webhooks/endpoints" MANAGERS, ledger::webhooks::create(EndpointBody),
+            "Have webhooks sent somewhere" => 201 Json<EndpointWithSecret>;
+        GET "/api/webhooks/endpoints/{id}" MONEY, ledger::webhooks::get,
+            "One endpoint of webhooks" => 200 Json<EndpointShape>;
+        PATCH "/api/webhooks/endpoints/{id}" MANAGERS, ledger::webhooks::patch(EndpointPatch),
+            "Change an endpoint, disable or enable it" => 200 Json<EndpointShape>;
+        DELETE "/api/webhooks/endpoints/{id}" MANAGERS, ledger::webhooks::remove,
+            "Send nothing more to an endpoint, and forget it" => 200 Json<EndpointRemoved>;
+        POST "/api/webhooks/endpoints/{id}/rotate-secret" MANAGERS, ledger::webhooks::rotate_secret(Maybe<RotateSecretBody>),
+            "Give an endpoint a new secret beside the old one" => 200 Json<EndpointWithSecret>;
+        POST "/api/webhooks/endpoints/{id}/test" MANAGERS, ledger::webhooks::test(Maybe<NoFields>),
+            "Send a test to an endpoint" => 202 Json<DeliveryShape>;
+        GET "/api/webhooks/endpoints/{id}/deliveries" MONEY, ledger::webhooks::deliveries[PAGE, DELIVERED],
+            "What was sent to an endpoint, page by page" => 200 Json<Listed<DeliveryShape>>;
+        GET "/api/webhooks/deliveries/{id}" MONEY, ledger::webhooks::delivery,
+            "One delivery, with its attempts" => 200 Json<DeliveryInFull>;
+        POST "/api/webhooks/deliveries/{id}/resend" MANAGERS, ledger::webhooks::resend(Maybe<NoFields>),
+            "Send a delivery once more" => 202 Json<DeliveryShape>;
     }
 }

@@ -1,110 +1,99 @@
 //! The sandbox's checkout page: where a newcomer pays without money.
 //!
 //! It stands in for the processor's own page, so it needs no key of ours: whoever has the
-//! unguessable order id may pay. What happens then depends on how the checkout was made:
+//! unguessable order id may pay, and may try what goes wrong with real processors. Every payment is
+//! written into the sandbox's books, and this server is told of it by signed messages. What else
+//! happens depends on how the checkout was made:
 //!
-//! - Without addresses to return to, it books nothing: the panel that gets the three values
-//!   confirms them, as it would with Razorpay.
-//! - With a `success_url`, nobody waits for three values: it confirms the payment itself, as a
-//!   hosted page's webhook would, and sends the customer there.
+//! - Without addresses to return to, the page books nothing: the panel that gets the three values
+//!   confirms them, as it would with Razorpay, or waits for the messages.
+//! - With a `success_url`, the payment is [booked](arrival) before the customer is sent there.
 
-use std::sync::Arc;
+mod arrival;
+mod books;
+pub mod dealings;
+mod looks;
 
-use daybook_events::{Rejection, commands::ConfirmPayment, store::SubmitError};
+use std::{sync::Arc, time::Duration};
+
+use daybook_events::Rejection;
 use daybook_projections::{
     orders::{OrderRow, OrderStatus, Orders},
     query::Reach,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use url::{Host, Url};
 use uuid::Uuid;
 use warp::http::StatusCode;
 
+use self::looks::html;
+pub(super) use self::{
+    arrival::confirm,
+    looks::{STYLE, details, escape, link, source},
+};
 use super::{answer::Answer, call::Call, error::ApiError};
-use crate::app::App;
+use crate::{
+    app::App,
+    processors::sandbox::{self, Course, Paying, Sandbox},
+};
 
-/// What a page may load and where its form may lead: its own style, this server, and where paying
-/// returns to, since browsers ask about redirects too.
-fn policy(order: &OrderRow) -> String {
-    let returns = order.success_url.as_deref().and_then(source).unwrap_or_default();
-    format!(
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{returns}; \
-         base-uri 'none'; frame-ancestors 'none'"
-    )
-}
+/// How long the messages about a payment keep back where somebody holds the three values: as with a
+/// real processor, whoever confirms at once comes first.
+const HEAD_START: Duration = Duration::from_secs(5);
 
-/// Where an URL leads, as a source in a policy.
-fn source(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    Some(match url.host()? {
-        // Policies have no way to name one.
-        Host::Ipv6(_) => format!(" {}:", url.scheme()),
-        Host::Domain(_) | Host::Ipv4(_) => format!(" {}", url.origin().ascii_serialization()),
-    })
-}
-
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #16202c; --soft: #5b6b7d; --paper: #ffffff;
-  --ground: #eef1f5; --line: #d5dce4; --accent: #0b5fff; --on-accent: #ffffff; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8edf3; --soft: #9fb0c3; --paper: #18202b;
-  --ground: #0e141c; --line: #2c3847; --accent: #6ea0ff; --on-accent: #0b1220; } }
-* { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem;
-  background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { width: min(32rem, 100%); background: var(--paper); border: 1px solid var(--line);
-  border-radius: 12px; padding: clamp(1.25rem, 4vw, 2rem); }
-h1 { font-size: 1.25rem; margin: 0 0 .25rem; }
-p { margin: .25rem 0; color: var(--soft); }
-.amount { font-size: 2.25rem; font-weight: 650; margin: 1rem 0; color: var(--ink);
-  font-variant-numeric: tabular-nums; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .35rem 1rem; margin: 1.25rem 0; }
-dt { color: var(--soft); }
-dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-@media (max-width: 26rem) { dl { grid-template-columns: 1fr; gap: 0; }
-  dd { margin-bottom: .6rem; } }
-code { font: .875rem/1.4 ui-monospace, monospace; }
-.actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem; }
-button, .button { flex: 1 1 10rem; padding: .75rem 1rem; border-radius: 8px; font: inherit;
-  cursor: pointer; border: 1px solid var(--line); background: transparent; color: var(--ink);
-  text-align: center; text-decoration: none; }
-button.primary { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-.note { margin: 1.5rem 0 0; font-size: .875rem; }
-";
+/// How long "late" is, in seconds, where nobody says.
+const LATE: u16 = 10;
+/// The longest that somebody can ask to wait, in seconds.
+const LATEST: u16 = 3600;
 
 /// `GET /sandbox/checkout/{id}`
 ///
 /// # Errors
 /// No such checkout.
 pub async fn page(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let sandbox = app.sandbox.as_ref().ok_or_else(ApiError::not_found)?;
     let order = order(&app, &call).await?;
-    let details = details(&order);
-    let body = if order.status == OrderStatus::AwaitingPayment {
-        format!(
-            "<h1>Sandbox checkout</h1><p>No money moves here.</p>
-             <p class=\"amount\">{amount}</p>{details}
-             <form method=\"post\" action=\"/sandbox/checkout/{id}/pay\" class=\"actions\">
-             <button class=\"primary\" name=\"outcome\" value=\"success\">Pay {amount}</button>
-             <button name=\"outcome\" value=\"failure\">Let it fail</button>{cancel}</form>",
-            amount = escape(&order.amount.to_string()),
-            id = escape(call.capture(0)),
-            cancel = link("cancel", "Cancel", order.cancel_url.as_deref()),
-        )
-    } else {
-        closed(&order)
+    let id = call.capture(0);
+    let (extract, told) = (sandbox.books().of_order(id).await?, sandbox.books().told_of(id).await?);
+    let body = match order.status {
+        OrderStatus::AwaitingPayment => open(&order, id),
+        OrderStatus::Paid
+        | OrderStatus::Cancelled
+        | OrderStatus::Expired
+        | OrderStatus::Pending => closed(&order),
     };
+    let body = body + &books::shown(id, &extract, &told);
     Ok(html(StatusCode::OK, "Sandbox checkout", &body, &order))
 }
 
-/// A way from the page, where there is one.
-fn link(id: &str, text: &str, url: Option<&str>) -> String {
-    let link = |url| format!("<a class=\"button\" id=\"{id}\" href=\"{}\">{text}</a>", escape(url));
-    url.map(link).unwrap_or_default()
+/// What the page says of an order that waits for its payment.
+fn open(order: &OrderRow, id: &str) -> String {
+    format!(
+        "<h1>Sandbox checkout</h1><p>No money moves here.</p>
+         <p class=\"amount\">{amount}</p>{details}
+         <form method=\"post\" action=\"/sandbox/checkout/{id}/pay\"><div class=\"actions\">
+         <button class=\"primary\" name=\"outcome\" value=\"success\">Pay {amount}</button>
+         <button name=\"outcome\" value=\"failure\">Let it fail</button>{cancel}</div>
+         <fieldset><legend>What also happens with processors</legend>
+         <div class=\"row\"><label for=\"seconds\">Late by, in seconds</label>
+         <input id=\"seconds\" name=\"seconds\" type=\"number\" min=\"0\" max=\"{LATEST}\"
+         value=\"{LATE}\" required></div><div class=\"choices\">
+         <button name=\"outcome\" value=\"delay\" aria-describedby=\"says-delay\">Pay, told
+         late</button><p id=\"says-delay\">It is paid at once; the message comes late.</p>
+         <button name=\"outcome\" value=\"late\" aria-describedby=\"says-late\">Fail, paid
+         late</button><p id=\"says-late\">It fails, and is captured late after all.</p>
+         <button name=\"outcome\" value=\"twice\" aria-describedby=\"says-twice\">Pay
+         twice</button><p id=\"says-twice\">Two payments are captured for one order.</p>
+         </div></fieldset></form>",
+        amount = escape(&order.amount.to_string()),
+        details = details(order),
+        id = escape(id),
+        cancel = link("cancel", "Cancel", order.cancel_url.as_deref()),
+    )
 }
 
 /// What the page says of an order that nobody can pay.
-fn closed(order: &OrderRow) -> String {
+pub(super) fn closed(order: &OrderRow) -> String {
     let state = match order.status {
         OrderStatus::Paid => "This order is paid",
         OrderStatus::Cancelled => "This order was cancelled",
@@ -118,16 +107,30 @@ fn closed(order: &OrderRow) -> String {
         "" => onward,
         _ => format!("<p class=\"actions\">{onward}</p>"),
     };
-    format!("<h1>{state}</h1><p>There is nothing to do here.</p>{}{onward}", details(order))
+    format!("<h1>{state}</h1><p>There is nothing to pay here.</p>{}{onward}", details(order))
 }
 
 /// What the page's buttons send: as a form, whatever the caller says its type is.
 #[derive(Debug, JsonSchema)]
-#[expect(dead_code, reason = "read as a form, field by field; the schema says what is read")]
 pub struct PayForm {
-    /// Whether the payment is to succeed; it does by default.
-    #[schemars(extend("enum" = ["success", "failure"]))]
-    outcome: Option<String>,
+    /// What is to become of the payment; it succeeds by default. `delay` is paid at once and told
+    /// late, `late` fails and is captured after all, `twice` is captured two times.
+    #[schemars(with = "Option<Outcome>")]
+    outcome: Outcome,
+    /// How late `delay` and `late` are, in seconds.
+    #[schemars(with = "Option<u16>", range(max = LATEST), example = LATE)]
+    seconds: u16,
+}
+
+/// What is to become of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+enum Outcome {
+    Success,
+    Failure,
+    Delay,
+    Late,
+    Twice,
 }
 
 /// What the processor hands to the client, which confirms the payment with it.
@@ -149,26 +152,46 @@ pub struct SandboxPayment {
 /// No such checkout, or one that is done.
 pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let order = order(&app, &call).await?;
-    let Some(sandbox) = &app.sandbox else { return Err(ApiError::not_found()) };
-    let wants_json = call.header("accept").is_some_and(|accept| accept.contains("json"));
+    let sandbox = app.sandbox.as_ref().ok_or_else(ApiError::not_found)?;
+    let (order_id, wants_json) = (call.capture(0), wants_json(&call));
     if order.status != OrderStatus::AwaitingPayment {
         return not_payable(&order, wants_json);
     }
-    if fails(&call.body)? {
-        return failed(&order, call.capture(0), wants_json);
+    let PayForm { outcome, seconds } = PayForm::read(&call.body)?;
+    let after = Duration::from_secs(u64::from(seconds));
+    let told_after = match (outcome, &order.success_url) {
+        (Outcome::Delay, _) => after,
+        (_, None) => HEAD_START,
+        (_, Some(_)) => Duration::ZERO,
+    };
+    let captured = Course::Captured { told_after };
+    let payment_id = match outcome {
+        Outcome::Failure => {
+            // Every failure is a payment of its own.
+            let attempt = Uuid::now_v7().to_string();
+            take(sandbox, &order, order_id, &attempt, Course::Failed).await?;
+            return failed(&order, order_id, "Nothing was taken.", wants_json);
+        }
+        Outcome::Late => {
+            take(sandbox, &order, order_id, "late", Course::Late { after }).await?;
+            let says = format!("In {seconds} seconds it is captured after all.");
+            return failed(&order, order_id, &says, wants_json);
+        }
+        Outcome::Success | Outcome::Delay | Outcome::Twice => {
+            // One payment, however often the button is pressed.
+            take(sandbox, &order, order_id, "paid", captured).await?
+        }
+    };
+    if outcome == Outcome::Twice {
+        take(sandbox, &order, order_id, "paid again", captured).await?;
     }
-    let order_id = call.capture(0);
-    // A page that books pays an order once, however often its button is pressed.
-    let attempt = match &order.success_url {
-        Some(_) => "hosted".to_owned(),
-        None => Uuid::now_v7().to_string(),
+    let booked = match (outcome, &order.success_url) {
+        (Outcome::Success | Outcome::Twice, Some(_)) => {
+            arrival::booked(&app, sandbox, &call, &order, &payment_id).await?
+        }
+        _ => None,
     };
-    let payment_id = sandbox.payment_id(order_id, &attempt);
-    let signature = sandbox.sign(order_id, &payment_id);
-    let booked = match &order.success_url {
-        Some(_) => confirm(&app, &call, &order, &payment_id).await?,
-        None => None,
-    };
+    let signature = sandbox.keys.sign(order_id, &payment_id);
     let answer = match (wants_json, &order.success_url) {
         (true, _) => {
             let order_id = order_id.to_owned();
@@ -186,24 +209,29 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     })
 }
 
-/// Books a payment: the position, or `None` where a second click brings the same news.
-async fn confirm(
-    app: &Arc<App>,
-    call: &Call,
+/// Lets a payment take its course in the sandbox's books: its id, the same for the same attempt.
+async fn take(
+    sandbox: &Sandbox,
     order: &OrderRow,
-    payment_id: &str,
-) -> Result<Option<i64>, ApiError> {
-    let command = ConfirmPayment {
-        account_id: order.account_id,
-        processor_order_id: call.capture(0).to_owned(),
-        processor_payment_id: payment_id.to_owned(),
-        amount: None,
+    order_id: &str,
+    attempt: &str,
+    course: Course,
+) -> Result<String, ApiError> {
+    let amount = i64::try_from(order.amount.minor()).map_err(|it| ApiError::internal(&it))?;
+    let paying = Paying {
+        payment_id: sandbox.keys.payment_id(order_id, attempt),
+        order_id: order_id.to_owned(),
+        receipt: order.order_id.to_string(),
+        currency: order.amount.currency().as_str().to_owned(),
+        amount,
+        course,
     };
-    match app.submit(call.request(command)?).await {
-        Ok(receipt) => Ok(Some(receipt.position())),
-        Err(SubmitError::Rejected(Rejection::PaymentAlreadyConfirmed { .. })) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    Ok(sandbox.pay(&paying).await?.payment_id)
+}
+
+/// Whether the caller is a program.
+fn wants_json(call: &Call) -> bool {
+    call.header("accept").is_some_and(|accept| accept.contains("json"))
 }
 
 /// The answer where nobody can pay.
@@ -229,12 +257,17 @@ fn not_payable(order: &OrderRow, wants_json: bool) -> Result<Answer, ApiError> {
 }
 
 /// The answer where the payment was told to fail.
-fn failed(order: &OrderRow, order_id: &str, wants_json: bool) -> Result<Answer, ApiError> {
+fn failed(
+    order: &OrderRow,
+    order_id: &str,
+    says: &str,
+    wants_json: bool,
+) -> Result<Answer, ApiError> {
     if wants_json {
         return Err(ApiError::new("payment_failed", "the sandbox was told to fail"));
     }
     let body = format!(
-        "<h1>The payment failed</h1><p>As you asked. Nothing was taken.</p>
+        "<h1>The payment failed</h1><p>As you asked. {says}</p>
          <p class=\"actions\"><a class=\"button\" href=\"/sandbox/checkout/{}\">Back to the
          checkout</a>{}</p>",
         escape(order_id),
@@ -248,93 +281,60 @@ fn failed(order: &OrderRow, order_id: &str, wants_json: bool) -> Result<Answer, 
 fn taken(order: &OrderRow, payment_id: &str, order_id: &str, signature: &str) -> Answer {
     let body = format!(
         "<h1>Payment taken</h1><p>Hand these to the panel, which confirms them by
-         <code>POST /api/billing/checkout/confirm</code>.</p>
+         <code>POST /api/billing/checkout/confirm</code>; else the webhook books it.</p>
          <dl><dt>paymentId</dt><dd><code id=\"payment-id\">{payment_id}</code></dd>
          <dt>orderId</dt><dd><code id=\"order-id\">{order_id}</code></dd>
-         <dt>signature</dt><dd><code id=\"signature\">{signature}</code></dd></dl>",
+         <dt>signature</dt><dd><code id=\"signature\">{signature}</code></dd></dl>
+         <p class=\"actions\"><a class=\"button\" id=\"back\"
+         href=\"/sandbox/checkout/{order_id}\">See, refund or dispute it</a></p>",
         payment_id = escape(payment_id),
         order_id = escape(order_id),
     );
     html(StatusCode::OK, "Payment taken", &body, order)
 }
 
-/// Whether a form asks for a payment that fails.
-fn fails(form: &[u8]) -> Result<bool, ApiError> {
-    let mut fails = false;
-    for (name, value) in form_urlencoded::parse(form) {
-        fails |= match (&*name, &*value) {
-            ("outcome", "success") => false,
-            ("outcome", "failure") => true,
-            _ => {
-                let text = "the form has one field, `outcome`: `success` or `failure`";
-                return Err(ApiError::new("invalid_request", text));
+impl PayForm {
+    fn read(form: &[u8]) -> Result<Self, ApiError> {
+        let mut read = Self { outcome: Outcome::Success, seconds: LATE };
+        for (name, value) in form_urlencoded::parse(form) {
+            match (&*name, &*value) {
+                ("outcome", "success") => read.outcome = Outcome::Success,
+                ("outcome", "failure") => read.outcome = Outcome::Failure,
+                ("outcome", "delay") => read.outcome = Outcome::Delay,
+                ("outcome", "late") => read.outcome = Outcome::Late,
+                ("outcome", "twice") => read.outcome = Outcome::Twice,
+                ("seconds", text) => match text.parse() {
+                    Ok(seconds) if seconds <= LATEST => read.seconds = seconds,
+                    _ => return Err(Self::refused()),
+                },
+                _ => return Err(Self::refused()),
             }
-        };
+        }
+        Ok(read)
     }
-    Ok(fails)
+
+    fn refused() -> ApiError {
+        let text = format!(
+            "the form has the fields `outcome`, one of `success`, `failure`, `delay`, `late` and \
+             `twice`, and `seconds`, 0 to {LATEST}"
+        );
+        ApiError::new("invalid_request", text)
+    }
 }
 
 /// The order whose checkout the address names.
 async fn order(app: &Arc<App>, call: &Call) -> Result<OrderRow, ApiError> {
+    order_at(app, call, sandbox::NAME).await
+}
+
+/// The order of a processor whose checkout the address names.
+pub(super) async fn order_at(
+    app: &Arc<App>,
+    call: &Call,
+    processor: &str,
+) -> Result<OrderRow, ApiError> {
     app.settled(Reach::Ledger).await;
     let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
-    let of_sandbox = |row: &OrderRow| row.processor.as_deref() == Some("sandbox");
-    row.filter(of_sandbox).ok_or_else(ApiError::not_found)
-}
-
-fn details(order: &OrderRow) -> String {
-    format!(
-        "<dl><dt>Order</dt><dd>{}</dd><dt>For</dt><dd>{}, {}</dd>
-         <dt>Reference</dt><dd><code>{}</code></dd></dl>",
-        escape(&order.number),
-        escape(&order.plan.name),
-        order.plan.cycle,
-        escape(order.processor_order_id.as_deref().unwrap_or_default()),
-    )
-}
-
-fn html(status: StatusCode, title: &str, body: &str, order: &OrderRow) -> Answer {
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
-         <title>{title} · Daybook</title><style>{STYLE}</style></head>
-         <body><main>{body}<p class=\"note\">Daybook sandbox: for trying out, never for real
-         customers.</p></main></body></html>"
-    );
-    Answer::bytes(status, "text/html; charset=utf-8", page.into_bytes())
-        .with("content-security-policy", policy(order))
-}
-
-/// Text as it stands in a page: never markup.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            plain => out.push(plain),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{escape, source};
-
-    #[test]
-    fn text_never_becomes_markup() {
-        assert_eq!(escape("<b a='1'>&\""), "&lt;b a=&#39;1&#39;&gt;&amp;&quot;");
-    }
-
-    #[test]
-    fn a_policy_names_where_a_payment_returns_to_and_no_more() {
-        let of = |url| source(url).unwrap();
-        assert_eq!(of("https://app.esluce.com/billing?success=true"), " https://app.esluce.com");
-        assert_eq!(of("http://127.0.0.1:3000/x"), " http://127.0.0.1:3000");
-        assert_eq!(of("http://[::1]:3000/x"), " http:");
-    }
+    let of_processor = |row: &OrderRow| row.processor.as_deref() == Some(processor);
+    row.filter(of_processor).ok_or_else(ApiError::not_found)
 }

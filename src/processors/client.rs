@@ -249,7 +249,8 @@ fn jittered(pause: Duration) -> Duration {
     Duration::from_millis(rand::rng().random_range(most / 2..=most))
 }
 
-fn tls() -> rustls::ClientConfig {
+/// TLS as every client of this program speaks it: the web's roots, ring's cryptography.
+pub(crate) fn tls() -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

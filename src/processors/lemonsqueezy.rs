@@ -13,7 +13,9 @@ pub mod webhook;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
-use daybook_events::{Money, Timestamp, commands::RefundOutcome, event::HeldPlan, ids::OrderId};
+use daybook_events::{
+    Money, Timestamp, commands::RefundOutcome, event::HeldPlan, ids::OrderId, period::Cycle,
+};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -290,6 +292,11 @@ impl Processor for LemonSqueezy {
         self.subscriptions(from, &mut news).await?;
         news.retain(|told| *told != News::Nothing);
         Ok(news)
+    }
+
+    fn plan_of(&self, variant: &str) -> Option<(String, Cycle)> {
+        let (slug, cycle) = self.settings.variants.plan_of(variant)?;
+        Some((slug.to_owned(), cycle))
     }
 
     async fn change_plan(&self, subscription: &str, to: &HeldPlan) -> Result<(), Unanswered> {

@@ -1,15 +1,20 @@
 //! Razorpay: its orders, signatures, refunds and webhooks.
 
+mod amount;
 pub mod api;
+pub mod entity;
 pub mod webhook;
 
 use async_trait::async_trait;
 use daybook_events::{Money, Timestamp, commands::RefundOutcome, event::BookKind, ids::OrderId};
 
-use self::api::Api;
+use self::{
+    api::{Api, List},
+    entity::{DisputeEntity, PaymentEntity, RefundEntity},
+};
 use super::{
     Checkout, Message, NotTheirs, Processor, RefundAnswer, Refunding, Started, Unanswered,
-    news::News,
+    news::{News, RefundState, Unreadable},
     settings::{SettingsError, Source},
 };
 use crate::signing::{self, Secret};
@@ -121,13 +126,13 @@ impl Processor for Razorpay {
     async fn refund(&self, refunding: &Refunding) -> Result<RefundAnswer, Unanswered> {
         let Refunding { refund_id, processor_payment_id, amount, .. } = refunding;
         let answer = self.api.refund(*refund_id, processor_payment_id, *amount).await?;
-        Ok(match answer.status.as_str() {
-            "processed" => RefundAnswer::Settled(RefundOutcome::Processed(answer.id)),
-            "failed" => {
+        Ok(match answer.state() {
+            RefundState::Processed => RefundAnswer::Settled(RefundOutcome::Processed(answer.id)),
+            RefundState::Failed => {
                 let reason = format!("Razorpay could not send the refund {}", answer.id);
                 RefundAnswer::Settled(RefundOutcome::Failed(reason))
             }
-            _pending => RefundAnswer::Pending,
+            RefundState::Pending => RefundAnswer::Pending,
         })
     }
 
@@ -143,11 +148,40 @@ impl Processor for Razorpay {
         Ok(message.header("x-razorpay-event-id").map(str::to_owned))
     }
 
-    async fn news_of(&self, _processor_order_id: &str) -> Result<Vec<News>, Unanswered> {
-        Ok(Vec::new())
+    async fn news_of(&self, processor_order_id: &str) -> Result<Vec<News>, Unanswered> {
+        let payments = self.api.payments_of(processor_order_id).await?;
+        let mut refunds = Vec::new();
+        for payment in payments.iter().filter(|it| it.amount_refunded.is_some_and(|it| it > 0)) {
+            refunds.extend(self.api.refunds_of(&payment.id).await?);
+        }
+        let mut news = told(&payments, PaymentEntity::news);
+        news.extend(told(&refunds, RefundEntity::news));
+        Ok(news)
     }
 
-    async fn news_between(&self, _: Timestamp, _: Timestamp) -> Result<Vec<News>, Unanswered> {
-        Ok(Vec::new())
+    /// By when payments, refunds and disputes were *made*: a payment that was authorised late, or
+    /// a dispute that was decided since, is met by a time that reaches back far enough.
+    async fn news_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<News>, Unanswered> {
+        let payments = self.api.between(List::Payments, from, to).await?;
+        let refunds = self.api.between(List::Refunds, from, to).await?;
+        let mut news = told(&payments, PaymentEntity::news);
+        news.extend(told(&refunds, RefundEntity::news));
+        match self.api.between(List::Disputes, from, to).await {
+            Ok(disputes) => news.extend(told(&disputes, DisputeEntity::news)),
+            // Not every account may list them; their webhooks come all the same.
+            Err(Unanswered::Refused { status, text }) => {
+                tracing::warn!(status, text, "Razorpay lists no disputes");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(news)
     }
+}
+
+/// What entities amount to; one that cannot be believed does not hide the others.
+fn told<T: std::fmt::Debug>(entities: &[T], news: fn(&T) -> Result<News, Unreadable>) -> Vec<News> {
+    let told = entities.iter().filter_map(|entity| {
+        news(entity).inspect_err(|error| tracing::warn!(%error, ?entity, "not believed")).ok()
+    });
+    told.filter(|news| *news != News::Nothing).collect()
 }

@@ -37,8 +37,8 @@ impl Preferred {
     /// The processors of a counter, the most wanted first.
     pub(super) fn at(&self, counter: Counter) -> Vec<&str> {
         let (named, usual) = match counter {
-            Counter::Panel => (&self.panel, RAZORPAY_FIRST),
-            Counter::Processor => (&self.processor, RAZORPAY_FIRST),
+            Counter::Panel => (&self.panel, ORDINARY),
+            Counter::Processor => (&self.processor, ORDINARY),
             // Its page sends customers to Lemon Squeezy.
             Counter::V1 => (&self.v1, LEMON_SQUEEZY_FIRST),
         };
@@ -49,8 +49,9 @@ impl Preferred {
     }
 }
 
-const RAZORPAY_FIRST: [&str; 3] = [razorpay::NAME, lemonsqueezy::NAME, super::sandbox::NAME];
-const LEMON_SQUEEZY_FIRST: [&str; 3] = [lemonsqueezy::NAME, razorpay::NAME, super::sandbox::NAME];
+/// A merchant of record only sells here where somebody says so: its orders carry none of our taxes.
+const ORDINARY: &[&str] = &[razorpay::NAME, super::sandbox::NAME];
+const LEMON_SQUEEZY_FIRST: &[&str] = &[lemonsqueezy::NAME, razorpay::NAME, super::sandbox::NAME];
 
 /// Why the settings make no processor.
 #[derive(Debug, Error)]
@@ -169,8 +170,8 @@ impl Source<'_> {
 
     fn processor(&self, name: &'static str) -> Result<Option<String>, SettingsError> {
         match self.get(name) {
-            Some(text) if !RAZORPAY_FIRST.contains(&text.as_str()) => {
-                let problem = format!("`{text}` is none of {}", RAZORPAY_FIRST.join(", "));
+            Some(text) if !LEMON_SQUEEZY_FIRST.contains(&text.as_str()) => {
+                let problem = format!("`{text}` is none of {}", LEMON_SQUEEZY_FIRST.join(", "));
                 Err(SettingsError::Value { name, problem })
             }
             found => Ok(found),

@@ -1,7 +1,11 @@
 //! Asking a processor to send money back that is reserved already.
 
 use daybook_events::{
-    Rejection, commands::RefundOutcome, event::RefundRequested, ids::AccountId, store::SubmitError,
+    Money,
+    account::{Account, RefundStatus},
+    commands::RefundOutcome,
+    ids::{AccountId, RefundId},
+    store::SubmitError,
     world::World,
 };
 use thiserror::Error;
@@ -30,41 +34,38 @@ pub enum NotAsked {
 pub async fn ask(
     app: &App,
     account: AccountId,
-    requested: &RefundRequested,
+    refund: RefundId,
 ) -> Result<Option<RefundOutcome>, NotAsked> {
-    let processor = app.processors.named(&requested.processor)?;
-    let refunding = refunding(app, account, requested).await?;
-    match processor.refund(&refunding).await {
+    let reserved = move |world: &World| reserved(world.account(account)?, refund);
+    let Some((name, refunding)) = app.ledger.look(Some(account), reserved).await? else {
+        return Ok(None);
+    };
+    match app.processors.named(&name)?.refund(&refunding).await {
         Ok(RefundAnswer::Settled(outcome)) => Ok(Some(outcome)),
         Ok(RefundAnswer::Pending) => Ok(None),
         Err(Unanswered::Refused { text, .. }) => Ok(Some(RefundOutcome::Failed(text))),
         Err(error @ (Unanswered::Busy | Unanswered::Unreachable | Unanswered::Unknown)) => {
-            tracing::warn!(refund = %requested.refund_id, %error, "a refund is asked again later");
+            tracing::warn!(%refund, %error, "a refund is asked again later");
             Ok(None)
         }
     }
 }
 
-async fn refunding(
-    app: &App,
-    account: AccountId,
-    requested: &RefundRequested,
-) -> Result<Refunding, SubmitError> {
-    let payment = requested.payment_id;
-    let captured = move |world: &World| {
-        let payment = world.account(account)?.payments.get(payment)?;
-        Some(payment.captured.amount)
+/// What is to be sent back, and by which processor: the same however often it is asked.
+fn reserved(account: &Account, id: RefundId) -> Option<(String, Refunding)> {
+    let refund = account.payments.refund(id)?;
+    let captured = &account.payments.get(refund.payment_id)?.captured;
+    // Ids are in the order of the log.
+    let so_far = account.payments.refunds_of(refund.payment_id).filter(|it| it.id <= id);
+    let sent = so_far.filter(|it| it.status != RefundStatus::Failed || it.id == id);
+    let total_after =
+        Money::sum(captured.amount.currency(), sent.map(|it| it.amount)).unwrap_or(refund.amount);
+    let refunding = Refunding {
+        refund_id: id,
+        processor_payment_id: captured.processor_payment_id.clone(),
+        amount: refund.amount,
+        captured: captured.amount,
+        total_after,
     };
-    let captured = app.ledger.look(Some(account), captured).await?;
-    // A processor is told how much of the payment goes back: without the payment, nothing can.
-    let captured = captured.ok_or(Rejection::RefundUnknown { refund: requested.refund_id })?;
-    let before = captured.minus(requested.refundable_before).ok();
-    let total_after = before.and_then(|before| before.plus(requested.amount).ok());
-    Ok(Refunding {
-        refund_id: requested.refund_id,
-        processor_payment_id: requested.processor_payment_id.clone(),
-        amount: requested.amount,
-        captured,
-        total_after: total_after.unwrap_or(requested.amount),
-    })
+    Some((captured.processor.clone(), refunding))
 }

@@ -255,6 +255,7 @@ impl Customer {
             cycle,
             price,
             coupon: coupon.map(str::to_owned),
+            merchant_of_record: None,
         };
         self.dodges = false;
         let placed = desk.ask(PANEL, command.clone()).await?;
@@ -277,9 +278,14 @@ impl Customer {
         });
         let Some(amount) = waiting.await? else { return Ok(()) };
         let (processor, processor_order_id) = desk.processor_order(order_id, amount);
-        let returns = Returns::default();
-        let command =
-            StartCheckout { account_id, order_id, processor, processor_order_id, returns };
+        let command = StartCheckout {
+            account_id,
+            order_id,
+            processor,
+            processor_order_id,
+            returns: Returns::default(),
+            merchant_of_record: false,
+        };
         desk.ask(PANEL, command).await?.ok();
         Ok(())
     }
@@ -299,8 +305,13 @@ impl Customer {
         });
         let Some(processor_order_id) = checkout.await? else { return Ok(()) };
         let processor_payment_id = processor_order_id.replace("order_", "pay_");
-        let command =
-            ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount: None };
+        let command = ConfirmPayment {
+            account_id,
+            processor_order_id,
+            processor_payment_id,
+            amount: None,
+            merchant: None,
+        };
         desk.ask("sandbox", command).await?.ok();
         Ok(())
     }

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha12Rng;
 use uuid::Builder;
 
 use super::{Shape, SimulationError, Written, is_fault};
-use crate::processors::sandbox::{self, Sandbox};
+use crate::processors::sandbox::{self, Keys};
 
 pub(super) struct Desk<'l> {
     pub(super) ledger: &'l Ledger,
@@ -25,14 +25,14 @@ pub(super) struct Desk<'l> {
     pub(super) special: Option<&'static str>,
     /// What was recorded since somebody last listened.
     heard: Vec<Arc<Recorded>>,
-    sandbox: Sandbox,
+    sandbox: Keys,
     now: Timestamp,
 }
 
 impl<'l> Desk<'l> {
     pub(super) fn new(ledger: &'l Ledger, shape: &Shape) -> Self {
         // Its ids go into the log, so they are no secret's but the seed's.
-        let sandbox = Sandbox::new(format!("simulation {}", shape.seed));
+        let sandbox = Keys::new(format!("simulation {}", shape.seed));
         Self {
             ledger,
             rng: ChaCha12Rng::seed_from_u64(shape.seed),

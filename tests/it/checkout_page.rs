@@ -18,15 +18,15 @@ use tokio::{
 use crate::harness::TestApp;
 
 /// A browser with a profile of its own, gone with the test.
-struct Browser {
-    client: Client,
+pub(crate) struct Browser {
+    pub(crate) client: Client,
     session_url: String,
     driver: Child,
     _profile: tempfile::TempDir,
 }
 
 impl Browser {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -75,27 +75,27 @@ impl Browser {
         answer["value"].clone()
     }
 
-    async fn devtools(&self, cmd: &str, params: Value) {
+    pub(crate) async fn devtools(&self, cmd: &str, params: Value) {
         self.command("goog/cdp/execute", json!({ "cmd": cmd, "params": params })).await;
     }
 
     /// What the page has complained of since the last time.
-    async fn console_errors(&self) -> Vec<String> {
+    pub(crate) async fn console_errors(&self) -> Vec<String> {
         let entries = self.command("se/log", json!({ "type": "browser" })).await;
         let entries = entries.as_array().unwrap();
         entries.iter().map(ToString::to_string).filter(|it| it.contains("SEVERE")).collect()
     }
 
-    async fn text(&self, css: &str) -> String {
+    pub(crate) async fn text(&self, css: &str) -> String {
         let wait = self.client.wait().at_most(Duration::from_secs(20));
         wait.for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
     }
 
-    async fn click(&self, css: &str) {
+    pub(crate) async fn click(&self, css: &str) {
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.clone().close().await.unwrap();
     }
 }
@@ -185,7 +185,7 @@ async fn returning(test: &TestApp, elsewhere: &str) -> String {
     checkout["data"]["checkout_url"].as_str().unwrap().to_owned()
 }
 
-async fn arrives(browser: &Browser, url: &str) {
+pub(crate) async fn arrives(browser: &Browser, url: &str) {
     let wait = browser.client.wait().at_most(Duration::from_secs(20));
     wait.for_url(&url.parse().unwrap()).await.unwrap();
 }
@@ -229,7 +229,7 @@ async fn a_form_that_would_lead_elsewhere_is_stopped_by_the_browser() {
 }
 
 /// A window of a width in a colour scheme.
-async fn look_at(browser: &Browser, width: u32, scheme: &str) {
+pub(crate) async fn look_at(browser: &Browser, width: u32, scheme: &str) {
     let metrics = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
     browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
@@ -242,7 +242,7 @@ fn page_of(url: &str) -> &str {
 }
 
 /// Contrast of a text with what lies behind it, by WCAG's formula, of every text on the page.
-const LOWEST_CONTRAST: &str = r"
+pub(crate) const LOWEST_CONTRAST: &str = r"
     const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
     const rgb = text => text.match(/[\d.]+/g).map(Number);
     const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);

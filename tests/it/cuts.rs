@@ -63,7 +63,8 @@ async fn prepare(test: &TestApp, case: Case) -> AccountId {
         return account_id;
     }
     let (plan, cycle) = ("pro".to_owned(), Cycle::Monthly);
-    let order = PlaceOrder { account_id, plan, cycle, price: None, coupon: None };
+    let (price, coupon, merchant_of_record) = (None, None, None);
+    let order = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
     let placed = test.submit(order).await.unwrap();
     let placed: Option<OrderId> = placed.events.iter().find_map(|it| match &it.event {
         Event::Account(AccountEvent::Order(OrderEvent::OrderPlaced(it))) => Some(it.order_id),
@@ -78,6 +79,7 @@ async fn prepare(test: &TestApp, case: Case) -> AccountId {
         processor,
         processor_order_id,
         returns: Default::default(),
+        merchant_of_record: false,
     })
     .await
     .unwrap();
@@ -86,6 +88,7 @@ async fn prepare(test: &TestApp, case: Case) -> AccountId {
         processor_order_id: paid,
         processor_payment_id: payment,
         amount: None,
+        merchant: None,
     };
     test.submit(confirm).await.unwrap();
     account_id

@@ -18,8 +18,8 @@ use daybook_events::{
     coupon::{CouponDuration, CouponValue, DiscountValue},
     event::{
         AccessEvent, AccountEvent, Adjusted, CouponEvent, CreditEvent, CreditReason, CreditSource,
-        EndReason, InvoiceEvent, InvoiceLine, OrderCancelReason, OrderEvent, OrderPurpose,
-        PlanEvent, SubscriptionEvent, UsageEvent,
+        DisputeOutcome, EndReason, InvoiceEvent, InvoiceLine, OrderCancelReason, OrderEvent,
+        OrderPurpose, PaymentEvent, PlanEvent, SubscriptionEvent, UsageEvent,
     },
     merkle::hex,
     proration::Granularity,
@@ -102,7 +102,8 @@ fn name(event: &Event) -> String {
         Event::Account(AccountEvent::Invoice(event)) => of_invoice(event),
         Event::Account(AccountEvent::Credit(event)) => of_credit(event),
         Event::Account(AccountEvent::Usage(event)) => of_usage(event),
-        Event::Account(AccountEvent::Profile(_) | AccountEvent::Payment(_)) => "",
+        Event::Account(AccountEvent::Payment(event)) => of_payment(event),
+        Event::Account(AccountEvent::Profile(_)) => "",
         Event::Coupon(event) => of_coupon(event),
         Event::Plan(PlanEvent::PlanPublished(published)) if published.terms.custom_price => {
             ".custom_price"
@@ -142,9 +143,25 @@ fn of_order(event: &OrderEvent) -> &'static str {
     }
 }
 
+fn of_payment(event: &PaymentEvent) -> &'static str {
+    match event {
+        PaymentEvent::PaymentCaptured(captured) if captured.merchant.is_some() => ".merchant",
+        PaymentEvent::DisputeClosed(closed) => match closed.outcome {
+            DisputeOutcome::Won => "",
+            DisputeOutcome::Lost => ".lost",
+            DisputeOutcome::Closed => ".closed",
+        },
+        _ => "",
+    }
+}
+
 fn of_subscription(event: &SubscriptionEvent) -> &'static str {
     let discounted = |discount: bool| if discount { ".discount" } else { "" };
     match event {
+        SubscriptionEvent::SubscriptionActivated(it) if it.run_by.is_some() => ".run_by",
+        SubscriptionEvent::FellPastDue(it) if it.invoice_id.is_none() => ".by_processor",
+        SubscriptionEvent::SubscriptionSuspended(it) if it.invoice_id.is_none() => ".by_processor",
+        SubscriptionEvent::PlanChangeWithdrawn(it) if it.refused.is_some() => ".refused",
         SubscriptionEvent::SubscriptionActivated(it) => discounted(it.discount.is_some()),
         SubscriptionEvent::TrialStarted(it) if it.lent => ".lent",
         SubscriptionEvent::SubscriptionRenewed(it) => discounted(it.discount.is_some()),
@@ -181,6 +198,7 @@ fn of_lines(line: &InvoiceLine, tax: &Tax) -> &'static str {
     match (tax.supply, &line.proration, line.discount.map(|it| it.value)) {
         (Supply::ReverseCharge, _, _) => ".reverse_charge",
         (Supply::Export, _, _) => ".export",
+        (Supply::MerchantOfRecord, _, _) => ".receipt",
         (Supply::Taxed, _, _) if tax.inclusive => ".tax_inclusive",
         (Supply::Taxed, _, _) if tax.rates.len() > 1 => ".gst_split",
         (Supply::Taxed, _, _) if tax.rates[0].name == "IGST" => ".gst",

@@ -25,6 +25,8 @@ use daybook::{
     },
     local_postgres::{LocalPostgres, Settings},
     plan_file,
+    processors::settings::Settings as Processors,
+    webhooks::target::Outbound,
 };
 use daybook_events::{
     Currency, Origin,
@@ -208,6 +210,31 @@ pub(crate) struct TestApp {
     names: AtomicU32,
 }
 
+/// What a test's ledger is like.
+pub(crate) struct Setup<'s> {
+    pub(crate) kind: Kind,
+    pub(crate) limits: Limits,
+    /// The address that links are made of; its own where there is none.
+    pub(crate) public_url: Option<&'s str>,
+    pub(crate) rates: Rates,
+    /// How webhooks go out.
+    pub(crate) outbound: Outbound,
+    pub(crate) processors: Processors,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Sandbox,
+            limits: Limits::default(),
+            public_url: None,
+            rates: Rates::unlimited(),
+            outbound: Outbound::new(Vec::new()),
+            processors: Processors::default(),
+        }
+    }
+}
+
 /// An account with the key of its owner.
 pub(crate) struct Customer {
     pub(crate) account_id: String,
@@ -224,25 +251,31 @@ impl TestApp {
     }
 
     pub(crate) async fn start_as(kind: Kind, limits: Limits) -> Self {
-        Self::start_with_rates(kind, limits, None, Rates::unlimited()).await
+        Self::start_whole(Setup { kind, limits, ..Setup::default() }).await
+    }
+
+    /// A ledger whose orders processors of this kind take.
+    pub(crate) async fn start_with_processors(processors: &Processors) -> Self {
+        Self::start_whole(Setup { processors: processors.clone(), ..Setup::default() }).await
     }
 
     /// A ledger whose links are made of another address than its own.
     pub(crate) async fn start_at(public_url: &str) -> Self {
-        let (limits, rates) = (Limits::default(), Rates::unlimited());
-        Self::start_with_rates(Kind::Sandbox, limits, Some(public_url), rates).await
+        Self::start_whole(Setup { public_url: Some(public_url), ..Setup::default() }).await
     }
 
     pub(crate) async fn start_limited(rates: Rates) -> Self {
-        Self::start_with_rates(Kind::Sandbox, Limits::default(), None, rates).await
+        Self::start_whole(Setup { rates, ..Setup::default() }).await
     }
 
-    async fn start_with_rates(
-        kind: Kind,
-        limits: Limits,
-        public_url: Option<&str>,
-        rates: Rates,
-    ) -> Self {
+    /// A ledger that sends webhooks by some way out.
+    pub(crate) async fn start_sending(outbound: Outbound) -> Self {
+        Self::start_whole(Setup { outbound, ..Setup::default() }).await
+    }
+
+    /// A ledger of any sort.
+    pub(crate) async fn start_whole(setup: Setup<'_>) -> Self {
+        let Setup { kind, limits, public_url, rates, outbound, processors } = setup;
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -255,18 +288,14 @@ impl TestApp {
             currency: Currency::USD,
             upgrade_url: None,
         };
-        let app = App::open(
-            db.pool().await,
-            options,
-            &Opening { kind, ..opening() },
-            face,
-            &daybook::processors::settings::Settings::default(),
-        )
-        .await
-        .unwrap();
-        let app = Arc::new(app);
+        let opening = Opening { kind, ..opening() };
+        let app = App::open(db.pool().await, options, &opening, face, &processors).await.unwrap();
+        let app = Arc::new(app.sending_by(outbound));
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
+        // The client asks for one even where it speaks plain HTTP; the second test of a process finds
+        // it there already.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         let super_key = String::new();
         let names = AtomicU32::new(0);
@@ -285,15 +314,8 @@ impl TestApp {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
-        let app = App::open(
-            self.db.pool().await,
-            options,
-            &opening(),
-            face,
-            &daybook::processors::settings::Settings::default(),
-        )
-        .await
-        .unwrap();
+        let (pool, processors) = (self.db.pool().await, Processors::default());
+        let app = App::open(pool, options, &opening(), face, &processors).await.unwrap();
         let app = Arc::new(app.reading_from(reads));
         assert!(app.reaches(self.log_position().await).await);
         let limits = Limits::default();

@@ -84,10 +84,15 @@ pub(crate) const WRITES: [Row; 51] = [
 
 /// Writes of the route table that append nothing under a key of the caller's; those that close
 /// sessions are `DELETE /api/sessions/{id}` with another choice.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 9] = [
     "/api/billing/plan-change/preview",
     "/api/ledger/clock",
     "/sandbox/checkout/{id}/pay",
+    // They write the sandbox's own books, under ids that are the same each time.
+    "/sandbox/payments/{payment_id}/refund",
+    "/sandbox/payments/{payment_id}/dispute",
+    // A browser brings it; the payment's id makes it one.
+    "/checkout/{id}/return",
     "DELETE /api/sessions",
     "DELETE /api/sessions/me",
     // Off, it closes what the other rows try; a switch that changes nothing appends nothing.

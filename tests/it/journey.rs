@@ -68,3 +68,27 @@ async fn a_live_ledger_without_a_processor_takes_no_order() {
     test.get(path, "").await.refused(404, "not_found");
     assert_eq!(test.log_position().await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_paid_twice_is_fulfilled_once_and_the_other_payment_is_credit() {
+    let test = TestApp::start().await;
+    let customer = test.customer().await;
+    let checkout = test.checkout(&customer, "pro").await;
+    let (paid, again) = (test.pay(&checkout).await, test.pay(&checkout).await);
+    assert_ne!(paid["paymentId"], again["paymentId"]);
+    let confirm = |paid| test.post("/api/billing/checkout/confirm", &customer.key, paid);
+    let told = [&paid, &again, &again, &paid, &paid, &again].map(confirm);
+    let told = futures_util::future::join_all(told).await;
+    for answer in &told {
+        let known = answer.status == 200 || answer.code() == "payment_already_confirmed";
+        assert!(known, "{}", answer.text);
+    }
+    assert_eq!(told.iter().filter(|answer| answer.status == 200).count(), 2);
+    let account = format!("/api/accounts/{}", customer.account_id);
+    let payments = test.get(&format!("{account}/payments"), &customer.key).await.ok();
+    let price = payments["data"][0]["amount"].clone();
+    assert_eq!(payments["data"].as_array().unwrap().len(), 2);
+    assert_eq!(test.get(&account, &customer.key).await.ok()["credit"], price);
+    let invoices = test.get(&format!("{account}/invoices"), &customer.key).await.ok();
+    assert_eq!(invoices["data"].as_array().unwrap().len(), 1);
+}

@@ -28,7 +28,13 @@ fn of_route(route: &Route) -> (String, String) {
         statuses.insert(304);
     }
     // Where a customer goes on from the page that stands in for a processor's.
-    statuses.extend((route.operation == "sandbox::pay").then_some(303));
+    let of_page = [
+        "checkout::returned",
+        "sandbox::pay",
+        "sandbox::dealings::refund",
+        "sandbox::dealings::dispute",
+    ];
+    statuses.extend(of_page.contains(&route.operation).then_some(303));
     // The sandbox's page answers people, and says what is wrong as a page.
     let content = route.gives.content;
     let text = format!(

@@ -59,11 +59,17 @@ async fn subscribe(app: &Arc<App>, account_id: AccountId) {
         processor,
         processor_order_id: processor_order_id.clone(),
         returns: Returns::default(),
+        merchant_of_record: false,
     };
     app.ledger.submit(ask(checkout)).await.unwrap();
     let processor_payment_id = format!("pay_{order_id}");
-    let paid =
-        ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount: None };
+    let paid = ConfirmPayment {
+        account_id,
+        processor_order_id,
+        processor_payment_id,
+        amount: None,
+        merchant: None,
+    };
     app.ledger.submit(ask(paid)).await.unwrap();
 }
 

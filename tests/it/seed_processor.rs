@@ -71,6 +71,8 @@ const SUBSCRIPTION: &[(&str, &str)] = &[
     ("endedAt", "nothing"),
     ("endReason", "nothing"),
     ("limits", "object"),
+    ("runBy", "nothing"),
+    ("requestedPlan", "nothing"),
 ];
 
 async fn key_of(test: &TestApp, role: Role, customer: &Customer) -> String {

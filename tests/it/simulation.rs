@@ -36,12 +36,20 @@ const BY_HAND: &[&str] = &[
     "book.clock_advanced",
     "book.feature_switched",
     "book.payment_methods_adopted",
+    "dispute.closed",
+    "dispute.opened",
     "key.issued",
     "key.revoked",
     "key.rotated",
     "order.payment_sent",
+    "payment.failed",
+    "payment.fee_charged",
+    "refund.reported",
     "session.opened",
     "session.closed",
+    "subscription.followed",
+    "subscription.linked",
+    "subscription.plan_change_requested",
 ];
 
 /// Refusals that five years of a hundred accounts run into.

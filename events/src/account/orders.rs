@@ -72,7 +72,8 @@ impl Order {
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
     by_id: InOrder<OrderId, Order>,
-    by_processor_order_id: OrdMap<String, OrderId>,
+    // Every one there ever was: a payment may come by a checkout that another has replaced.
+    checkouts: OrdMap<String, Arc<CheckoutStarted>>,
     // The open ones, so that thousands that are done cost nothing: ids are ordered by the log.
     open: OrdSet<OrderId>,
     expiring: OrdSet<(Timestamp, OrderId)>,
@@ -88,7 +89,14 @@ impl Orders {
     /// The order that a processor knows by an id of its own.
     #[must_use]
     pub fn of_processor(&self, processor_order_id: &str) -> Option<&Arc<Order>> {
-        self.by_processor_order_id.get(processor_order_id).and_then(|id| self.get(*id))
+        self.checkout(processor_order_id).and_then(|checkout| self.get(checkout.order_id))
+    }
+
+    /// The checkout that a processor knows by an id of its own, whether it is its order's newest or
+    /// not.
+    #[must_use]
+    pub fn checkout(&self, processor_order_id: &str) -> Option<&Arc<CheckoutStarted>> {
+        self.checkouts.get(processor_order_id)
     }
 
     /// The open orders that are to pay an invoice.
@@ -145,8 +153,9 @@ impl Orders {
     }
 
     fn checkout_started(&mut self, started: &CheckoutStarted) -> Result<(), HistoryError> {
-        self.by_processor_order_id.insert(started.processor_order_id.clone(), started.order_id);
-        self.order_mut(started.order_id)?.checkout = Some(Arc::new(started.clone()));
+        let checkout = Arc::new(started.clone());
+        self.checkouts.insert(started.processor_order_id.clone(), checkout.clone());
+        self.order_mut(started.order_id)?.checkout = Some(checkout);
         Ok(())
     }
 

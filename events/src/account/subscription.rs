@@ -7,11 +7,12 @@ use crate::{
     coupon::HeldDiscount,
     event::{
         EndReason, HeldPlan, LimitsCustomised, LimitsReapplied, PlanChangeScheduled, PlanChanged,
-        SubscriptionActivated, SubscriptionEvent as E, SubscriptionRenewed, TrialStarted,
+        RunBy, SubscriptionActivated, SubscriptionEvent as E, SubscriptionRenewed, TrialStarted,
     },
     ids::{OrderId, SubscriptionId},
     period::{Anchor, Span},
     policy::DunningAction,
+    time::Timestamp,
 };
 
 /// Where a subscription stands.
@@ -63,6 +64,14 @@ pub struct Subscription {
     stood: Status,
     /// Whether it ends with its period.
     pub cancelling: bool,
+    /// When the newest cancellation takes, or took, effect.
+    cancel_at: Option<Timestamp>,
+    /// Since when it is over.
+    pub ended_at: Option<Timestamp>,
+    /// The processor that renews it itself.
+    pub run_by: Option<RunBy>,
+    /// The plan that this processor has been asked for, and has not answered yet.
+    pub requested: Option<HeldPlan>,
     /// The plan change that happens when its period ends.
     pub scheduled: Option<PlanChangeScheduled>,
     /// The coupon's discount that later periods have.
@@ -83,6 +92,29 @@ impl Subscription {
         }
     }
 
+    /// The processor that runs it: that renews it, duns it and ends it, so that our calendar does
+    /// not. Free days of ours are on our calendar, whoever comes after them.
+    #[must_use]
+    pub fn processor(&self) -> Option<&RunBy> {
+        self.run_by.as_ref().filter(|_| self.status != Status::Trialing)
+    }
+
+    /// The instant at which our calendar renews or ends it: the end of its period. Where a processor
+    /// runs it, only a cancellation that was scheduled is for our calendar.
+    #[must_use]
+    pub fn falls_due_at(&self) -> Option<Timestamp> {
+        match self.processor() {
+            None => Some(self.period.end),
+            Some(_) => self.cancel_at.filter(|_| self.cancelling),
+        }
+    }
+
+    /// When it ends, where a cancellation is scheduled.
+    #[must_use]
+    pub fn ends_at(&self) -> Timestamp {
+        self.falls_due_at().unwrap_or(self.period.end)
+    }
+
     /// The subscription that begins with free days, where an event begins one so.
     pub(super) fn in_trial(started: &TrialStarted, anchor: Anchor) -> Self {
         Self {
@@ -95,6 +127,10 @@ impl Subscription {
             status: Status::Trialing,
             stood: Status::Trialing,
             cancelling: false,
+            cancel_at: None,
+            ended_at: None,
+            run_by: None,
+            requested: None,
             scheduled: None,
             discount: started.discount.clone(),
             limits_customised: false,
@@ -115,6 +151,10 @@ impl Subscription {
             status: Status::Active,
             stood: Status::Active,
             cancelling: false,
+            cancel_at: None,
+            ended_at: None,
+            run_by: activated.run_by.clone(),
+            requested: None,
             scheduled: None,
             discount: activated.discount.clone(),
             limits_customised: in_trial.is_some_and(|before| before.limits_customised),
@@ -129,8 +169,12 @@ impl Subscription {
             E::TrialStarted(_) | E::SubscriptionActivated(_) => {}
             E::PlanChanged(changed) => self.plan_changed(changed),
             E::PlanChangeScheduled(scheduled) => self.scheduled = Some(scheduled.clone()),
-            E::PlanChangeWithdrawn(_) => self.scheduled = None,
-            E::CancellationScheduled(_) => self.cancelling = true,
+            E::PlanChangeRequested(requested) => self.requested = Some(requested.to.clone()),
+            E::PlanChangeWithdrawn(_) => (self.scheduled, self.requested) = (None, None),
+            E::CancellationScheduled(scheduled) => {
+                self.cancelling = true;
+                self.cancel_at = Some(scheduled.takes_effect_at);
+            }
             E::SubscriptionResumed(_) => self.resumed(),
             E::SubscriptionRenewed(renewed) => self.renewed(renewed),
             E::FellPastDue(_) => self.status = Status::PastDue,
@@ -139,7 +183,11 @@ impl Subscription {
             E::SubscriptionEnded(ended) => {
                 self.stood = self.status;
                 self.status = Status::Ended(ended.reason);
+                self.ended_at = Some(ended.at);
             }
+            E::SubscriptionLinked(linked) => self.run_by = Some(linked.run_by.clone()),
+            // What follows from it comes as events of its own.
+            E::SubscriptionFollowed(_) => {}
             E::LimitsCustomised(customised) => self.limits_customised(customised),
             E::LimitsReapplied(reapplied) => self.limits_reapplied(reapplied),
         }
@@ -151,12 +199,13 @@ impl Subscription {
         self.period_index = changed.period_index;
         self.period = changed.period;
         self.discount = changed.discount.clone();
-        self.scheduled = None;
+        (self.scheduled, self.requested) = (None, None);
         self.limits_customised = false;
     }
 
     fn resumed(&mut self) {
         self.cancelling = false;
+        self.ended_at = None;
         if let Status::Ended(_) = self.status {
             self.status = self.stood;
         }

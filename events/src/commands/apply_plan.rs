@@ -6,6 +6,7 @@
 
 use super::{
     ChangePlan, PlaceOrder, beginning, billing, held_plan::held_plan, manual_payment::pay_by_hand,
+    processor_run,
 };
 use crate::{
     account::{Account, Order},
@@ -73,13 +74,19 @@ impl ApplyPlan {
     fn begin(&self, draft: &mut Draft, account: &Account) -> Result<(), Rejection> {
         let plan_id = self.plan_id(draft)?;
         let subscribes = |order: &Order| {
-            matches!(order.purpose, OrderPurpose::Subscribe { .. }) && order.plan.plan_id == plan_id
+            // What a merchant of record is to sell is paid there only.
+            let ours = match &order.purpose {
+                OrderPurpose::Subscribe { quote } => !quote.tax.is_by_merchant_of_record(),
+                OrderPurpose::PayInvoice { .. } | OrderPurpose::ChangePlan => false,
+            };
+            ours && order.plan.plan_id == plan_id
         };
         if let Some(order) = newest(account, subscribes) {
             return pay_by_hand(draft, account.id, order, None);
         }
         let (account_id, plan, cycle) = (account.id, self.plan.clone(), Cycle::Monthly);
-        PlaceOrder { account_id, plan, cycle, price: None, coupon: None }.decide(draft)?;
+        let (price, coupon, merchant_of_record) = (None, None, None);
+        PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record }.decide(draft)?;
         match newest(draft.account(account_id)?.as_ref(), subscribes) {
             Some(order) => pay_by_hand(draft, account_id, order, None),
             // There was nothing to pay.
@@ -94,6 +101,8 @@ impl ApplyPlan {
         if live.plan.plan_id == plan_id {
             return Err(Rejection::PlanUnchanged { plan: live.plan.slug.clone() });
         }
+        // Nobody vouches here for money that a processor takes.
+        processor_run::refuse(live)?;
         let (account_id, plan) = (account.id, Some(self.plan.clone()));
         let (cycle, price, at_period_end, preview) = (None, None, false, None);
         let change = ChangePlan { account_id, plan, cycle, price, at_period_end, preview };
@@ -122,7 +131,7 @@ impl ApplyPlan {
         let period = self.lent_for(draft, account)?;
         let days = period.seconds().div_euclid(86_400) + 1;
         let days = u32::try_from(days).unwrap_or(u32::MAX);
-        let quote = billing::quote(draft, account, &plan, None, days)?;
+        let quote = billing::quote(draft, account, &plan, None, days, None)?;
         let subscription_id = beginning::begin_free(draft, account, plan, quote, period)?;
         let takes_effect_at = period.end;
         let ends = CancellationScheduled { subscription_id, takes_effect_at };
@@ -219,6 +228,7 @@ mod tests {
             cycle: None,
             price: None,
             coupon: None,
+            merchant_of_record: None,
         };
         let given = given_subscribed("free").and(order);
         let then = given.when(apply("pro"));

@@ -1,12 +1,17 @@
 //! How subscriptions begin: with a paid order, or when their free days are over.
 
-use super::billing::{self, Issue, Item};
+use super::{
+    billing::{self, Issue, Item},
+    processor_run,
+};
 use crate::{
     account::Account,
     coupon::HeldDiscount,
     draft::Draft,
     envelope::StreamId,
-    event::{HeldPlan, OrderPlaced, OrderPurpose, Quote, SubscriptionActivated, TrialStarted},
+    event::{
+        HeldPlan, OrderPlaced, OrderPurpose, Quote, RunBy, SubscriptionActivated, TrialStarted,
+    },
     ids::{AccountId, OrderId, PaymentId, SubscriptionId},
     money::Money,
     period::{Anchor, Span},
@@ -98,8 +103,8 @@ pub(super) fn begin(
     payment: Option<(PaymentId, Money)>,
 ) -> Result<(), Rejection> {
     let Beginning { subscription_id, order_id, plan, discount, tax, at } = beginning;
-    let zone = draft.account(account_id)?.zone;
-    let anchor = Anchor { at: at.whole_second(), zone, cycle: plan.cycle };
+    let account = draft.account(account_id)?;
+    let anchor = Anchor { at: at.whole_second(), zone: account.zone, cycle: plan.cycle };
     let period = anchor.period(0);
     let (applied, left) = HeldDiscount::use_up(discount, plan.plan_id, plan.price)?;
     let activated = SubscriptionActivated {
@@ -109,10 +114,24 @@ pub(super) fn begin(
         anchor,
         period,
         discount: left,
+        run_by: run_by(&account, subscription_id, order_id),
     };
     draft.record_as_of(StreamId::Account(account_id), at, activated)?;
     let account = draft.account(account_id)?;
-    let items = vec![Item { plan: &plan, span: period, proration: None, discount: applied }];
+    let by_processor = None;
+    let item = Item { plan: &plan, span: period, proration: None, discount: applied, by_processor };
+    let items = vec![item];
     let issue = Issue { subscription_id, order_id: Some(order_id), items, tax, at };
-    billing::bill(draft, &account, issue, payment)
+    billing::bill(draft, &account, issue, payment)?;
+    // The processor's word may have come before the payment.
+    match account.links.of(subscription_id) {
+        Some(link) => processor_run::follow(draft, account_id, link.order_id, None),
+        None => Ok(()),
+    }
+}
+
+/// Who runs a subscription that begins: whoever has made one of its own out of its order.
+fn run_by(account: &Account, id: SubscriptionId, order: OrderId) -> Option<RunBy> {
+    let link = account.links.of_order(order).or_else(|| account.links.of(id));
+    link.map(|link| link.run_by.clone())
 }

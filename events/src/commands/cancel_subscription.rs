@@ -1,5 +1,6 @@
 //! End the subscription: with its period by default, now on request.
 
+use super::processor_run;
 use crate::{
     draft::Draft,
     envelope::StreamId,
@@ -22,8 +23,14 @@ impl CancelSubscription {
         let account = draft.account(self.account_id)?;
         let subscription = account.live().ok_or(Rejection::NoSubscription)?;
         let stream = StreamId::Account(account.id);
-        let (subscription_id, takes_effect_at) = (subscription.id, subscription.period.end);
+        let subscription_id = subscription.id;
         if self.at_period_end {
+            let takes_effect_at = match subscription.processor() {
+                Some(_) if !subscription.cancelling => {
+                    processor_run::expected_end(&account, subscription, draft.now())
+                }
+                Some(_) | None => subscription.ends_at(),
+            };
             if subscription.cancelling {
                 return Err(Rejection::CancellationAlreadyScheduled { takes_effect_at });
             }
@@ -49,6 +56,27 @@ mod tests {
             .and(cancel(true))
             .when(cancel(false))
             .recorded(&["subscription.ended"]);
+    }
+
+    #[test]
+    fn what_a_processor_runs_ends_with_the_processors_period() {
+        let given = given_run_by_merchant();
+        let ends = |given: &Given| given.account().next_due().unwrap().0.to_string();
+        assert_eq!(ends(&given.clone().and(cancel(true))), "2026-06-01T00:00:00.000000Z");
+        // Its renewal is not known here yet, and it is not over because of that.
+        let late = given.clone().at("2026-06-01T06:00:00Z");
+        assert_eq!(ends(&late.and(cancel(true))), "2026-07-01T00:00:00.000000Z");
+        let renews_at = Some("2026-06-01T00:00:30Z".parse().unwrap());
+        let word = crate::commands::FollowProcessor {
+            renews_at,
+            ..word("active", "2026-05-02T00:00:00Z")
+        };
+        assert_eq!(ends(&given.clone().and(word).and(cancel(true))), "2026-06-01T00:00:30.000000Z");
+        given.clone().and(cancel(true)).when(resume()).recorded(&["subscription.resumed"]);
+        // Now is now here; the processor ends it with its period, and does not bring it back.
+        let now = given.and(cancel(false));
+        assert!(now.account().live().is_none());
+        now.when(resume()).rejected("resume_not_possible");
     }
 
     #[test]

@@ -8,14 +8,14 @@
 mod moving;
 
 pub(super) use self::moving::{as_scheduled, now};
-use super::held_plan::held_plan;
+use super::{held_plan::held_plan, processor_run};
 use crate::{
     account::{Account, Status, Subscription},
     draft::Draft,
     envelope::StreamId,
     event::{
         HeldPlan, OrderCancelReason, OrderCancelled, OrderPlaced, OrderPurpose,
-        PlanChangeScheduled, PlanChangeWithdrawn,
+        PlanChangeRequested, PlanChangeScheduled, PlanChangeWithdrawn,
     },
     ids::AccountId,
     money::Money,
@@ -74,6 +74,9 @@ impl ChangePlan {
         let subscription = account.live().ok_or(Rejection::NoSubscription)?.clone();
         self.check(&account, &subscription)?;
         let to = self.target(draft, &account, &subscription)?;
+        if subscription.processor().is_some() {
+            return self.request(draft, &account, &subscription, to);
+        }
         let renegotiated = self.price.is_some() && to.price != subscription.plan.price;
         let is_held = terms(&to) == terms(&subscription.plan) && !renegotiated;
         if is_held && subscription.scheduled.is_none() {
@@ -97,6 +100,34 @@ impl ChangePlan {
         }
     }
 
+    /// Records that the processor that runs the subscription is to change the plan, which it is
+    /// asked for next. It changes at once, at list prices, and reckons what that costs.
+    fn request(
+        &self,
+        draft: &mut Draft,
+        account: &Account,
+        subscription: &Subscription,
+        to: HeldPlan,
+    ) -> Result<(), Rejection> {
+        if self.at_period_end || self.price.is_some() {
+            return processor_run::refuse(subscription);
+        }
+        if let Some(pending) = &subscription.requested {
+            return Err(Rejection::PlanChangePending { plan: pending.slug.clone() });
+        }
+        if (to.plan_id, to.cycle) == (subscription.plan.plan_id, subscription.plan.cycle) {
+            return Err(Rejection::PlanUnchanged { plan: to.slug });
+        }
+        self.pinned(draft, subscription, &to)?;
+        check_usage(account, &to)?;
+        let from = subscription.plan.clone();
+        if self.timing(draft, subscription, &to) == ChangeTiming::Refused {
+            return Err(Rejection::PlanChangeRefused { from: from.slug, to: to.slug });
+        }
+        let requested = PlanChangeRequested { subscription_id: subscription.id, from, to };
+        draft.record(StreamId::Account(account.id), requested)
+    }
+
     pub(super) fn check(
         &self,
         account: &Account,
@@ -106,7 +137,7 @@ impl ChangePlan {
             return Err(Rejection::AccountParked);
         }
         if subscription.cancelling {
-            let takes_effect_at = subscription.period.end;
+            let takes_effect_at = subscription.ends_at();
             return Err(Rejection::CancellationPending { takes_effect_at });
         }
         match subscription.status {
@@ -179,7 +210,10 @@ fn withdraw(
 ) -> Result<(), Rejection> {
     let stream = StreamId::Account(account.id);
     if subscription.scheduled.is_some() {
-        draft.record(stream, PlanChangeWithdrawn { subscription_id: subscription.id })?;
+        draft.record(
+            stream,
+            PlanChangeWithdrawn { subscription_id: subscription.id, refused: None },
+        )?;
     }
     for order in account.orders.open() {
         if order.purpose == OrderPurpose::ChangePlan {

@@ -64,11 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_a_processor_waits_for_can_be_paid_by_hand_and_then_only_once() {
+    fn an_order_that_a_processor_waits_for_can_be_paid_by_hand_and_the_processors_money_is_kept() {
         let given = given_account().and(place_order());
         let given = given.clone().and(given.start_checkout("order_1"));
         let paid = given.clone().and(given.confirm_by_hand(None));
-        paid.when(confirm("order_1", "pay_1")).rejected("order_already_paid");
+        paid.clone().when(paid.confirm_by_hand(None)).rejected("order_already_paid");
+        let then = paid.when(confirm("order_1", "pay_1"));
+        then.recorded(&["payment.captured", "credit.granted"]);
+        assert_eq!(then.account().credit, usd("15"));
     }
 
     #[test]

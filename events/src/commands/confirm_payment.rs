@@ -1,14 +1,17 @@
 //! Record that a processor took the money of an order, and bring about what the order was for.
 //!
 //! Money that has arrived is always booked: where nothing is due for it any more, it becomes the
-//! account's credit. The same payment is never booked twice.
+//! account's credit, such as a second payment of one order. The same payment is never booked twice.
 
-use super::{beginning::activate, billing, change_plan, redemption::release_coupon};
+use super::{
+    beginning::activate, billing, change_plan, reasons::check_processor_id,
+    redemption::release_coupon,
+};
 use crate::{
-    account::{Account, Order, OrderStatus, Status},
+    account::{Account, Order, Status},
     draft::Draft,
     envelope::StreamId,
-    event::{CreditSource, OrderPurpose, PaymentCaptured},
+    event::{CreditSource, MerchantShare, OrderPurpose, PaymentCaptured},
     ids::{AccountId, InvoiceId, PaymentId},
     money::Money,
     rejection::{Kind, Rejection},
@@ -26,27 +29,25 @@ pub struct ConfirmPayment {
     pub processor_payment_id: String,
     /// What the processor says it took; `None` where its word covers the order's amount.
     pub amount: Option<Money>,
+    /// What the customer paid, and the tax in it, where the processor is merchant of record.
+    pub merchant: Option<MerchantShare>,
 }
 
 impl ConfirmPayment {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
+        check_processor_id(&self.processor_payment_id)?;
         let order = account.orders.of_processor(&self.processor_order_id);
         let order = order.ok_or(Rejection::OrderUnknown)?.clone();
         if account.payments.is_booked(&self.processor_payment_id) {
             let payment = self.processor_payment_id.clone();
             return Err(Rejection::PaymentAlreadyConfirmed { payment });
         }
-        if order.status == OrderStatus::Paid {
-            return Err(Rejection::OrderAlreadyPaid { order: order.id });
-        }
-        let amount = self.amount.unwrap_or(order.amount);
-        if amount != order.amount {
-            return Err(Rejection::AmountDiffers { expected: order.amount, given: amount });
-        }
-        // An order is found by its checkout, which outlives the order.
-        let processor = order.checkout.as_ref().map(|checkout| checkout.processor.clone());
-        let processor = processor.unwrap_or_default();
+        self.check_amount(order.amount)?;
+        let amount = order.amount;
+        // An order is found by its checkout, which outlives the order and a newer checkout of it.
+        let checkout = account.orders.checkout(&self.processor_order_id);
+        let processor = checkout.map(|checkout| checkout.processor.clone()).unwrap_or_default();
         let payment_id = draft.mint();
         let captured = PaymentCaptured {
             payment_id,
@@ -56,10 +57,33 @@ impl ConfirmPayment {
             processor_payment_id: self.processor_payment_id.clone(),
             processor_order_id: self.processor_order_id.clone(),
             amount,
+            merchant: self.merchant,
         };
         draft.record(StreamId::Account(account.id), captured)?;
         fulfil(draft, self.account_id, &order, (payment_id, amount))
     }
+
+    /// Refuses a payment of another amount than the order's. A merchant of record's fits with its
+    /// tax or without: some prices hold the tax, and to others the merchant adds it.
+    fn check_amount(&self, expected: Money) -> Result<(), Rejection> {
+        let Some(MerchantShare { total, tax }) = self.merchant else {
+            return fits(expected, self.amount.unwrap_or(expected));
+        };
+        fits(total, self.amount.unwrap_or(total))?;
+        let known = |money: Money| money.currency() == expected.currency() && money.minor() >= 0;
+        if !known(total) || !known(tax) {
+            return Err(Rejection::AmountDiffers { expected, given: total });
+        }
+        let without_tax = total.minus(tax)?;
+        // A merchant's sums may be one unit off: it rounds converted parts one by one.
+        let residue = without_tax.minus(expected)?.minor().abs();
+        if total == expected || residue <= 1 { Ok(()) } else { fits(expected, without_tax) }
+    }
+}
+
+/// Refuses an amount that is not the expected one.
+fn fits(expected: Money, given: Money) -> Result<(), Rejection> {
+    if given == expected { Ok(()) } else { Err(Rejection::AmountDiffers { expected, given }) }
 }
 
 /// Brings about what a paid order was for. Where that cannot be any more, or is refused, the money
@@ -160,8 +184,62 @@ mod tests {
     fn the_same_payment_is_booked_once() {
         let given = given_subscribed("pro");
         given.clone().when(confirm("order_1", "pay_1")).rejected("payment_already_confirmed");
-        given.clone().when(confirm("order_1", "pay_2")).rejected("order_already_paid");
+        given.clone().when(confirm("order_1", "")).rejected("processor_id_invalid");
         given.when(confirm("order_9", "pay_9")).rejected("order_unknown");
+    }
+
+    #[test]
+    fn an_order_paid_twice_leaves_the_second_payment_as_credit() {
+        let then = given_subscribed("pro").when(confirm("order_1", "pay_2"));
+        then.recorded(&["payment.captured", "credit.granted"]);
+        let account = then.account();
+        assert_eq!((account.credit, account.paid_in()), (usd("15"), usd("30")));
+        assert_eq!(account.invoices.iter().count(), 1);
+    }
+
+    #[test]
+    fn an_order_paid_by_hand_meanwhile_takes_the_processors_money_as_credit() {
+        let given = given_account().and(place_order());
+        let given = given.clone().and(given.start_checkout("order_1"));
+        let given = given.clone().and(given.confirm_by_hand(None));
+        let then = given.when(confirm("order_1", "pay_1"));
+        then.recorded(&["payment.captured", "credit.granted"]);
+        let account = then.account();
+        assert_eq!(account.credit, usd("15"));
+        assert_eq!(account.payments.of_processor("pay_1").unwrap().captured.processor, "sandbox");
+    }
+
+    /// A payment of the order of 15 by a merchant of record.
+    fn by_merchant(total: &str, tax: &str) -> ConfirmPayment {
+        let merchant = Some(MerchantShare { total: usd(total), tax: usd(tax) });
+        ConfirmPayment { merchant, ..confirm("order_1", "pay_1") }
+    }
+
+    #[test]
+    fn a_merchants_payment_fits_with_its_tax_or_without() {
+        let given = given_account().and(place_order());
+        let given = given.clone().and(given.start_checkout("order_1"));
+        // Their own residue of a unit is theirs.
+        for (total, tax) in [("18", "3"), ("18.01", "3"), ("17.99", "3"), ("15", "2.50")] {
+            let then = given.clone().when(by_merchant(total, tax));
+            let account = then.account();
+            let captured = &account.payments.iter().next().unwrap().captured;
+            assert_eq!(captured.amount, usd("15"), "{total} with {tax}");
+            assert_eq!(captured.merchant.map(|share| share.total), Some(usd(total)));
+            assert!(account.credit.is_zero() && account.live().is_some());
+        }
+        for (total, tax) in [("18.02", "3"), ("17.98", "3"), ("16", "0"), ("14", "-1")] {
+            given.clone().when(by_merchant(total, tax)).rejected("amount_differs");
+        }
+        let rupees = Money::parse("15", crate::Currency::INR).unwrap();
+        let merchant = Some(MerchantShare { total: rupees, tax: rupees });
+        let foreign = ConfirmPayment { merchant, ..confirm("order_1", "pay_1") };
+        given.clone().when(foreign).rejected("amount_differs");
+        let tax_elsewhere = Some(MerchantShare { total: usd("15"), tax: rupees });
+        let foreign = ConfirmPayment { merchant: tax_elsewhere, ..confirm("order_1", "pay_1") };
+        given.clone().when(foreign).rejected("amount_differs");
+        let contradiction = ConfirmPayment { amount: Some(usd("15")), ..by_merchant("18", "3") };
+        given.when(contradiction).rejected("amount_differs");
     }
 
     #[test]

@@ -90,8 +90,8 @@ fn dun(
 ) -> Result<(), Rejection> {
     let stream = StreamId::Account(account.id);
     let subscription_id = subscription.id;
-    let number = account.invoices.get(invoice_id).map(|invoice| invoice.number.clone());
-    let invoice_number = number.unwrap_or_default();
+    let invoice_number = account.invoices.get(invoice_id).map(|invoice| invoice.number.clone());
+    let invoice_id = Some(invoice_id);
     match action {
         DunningAction::PastDue => {
             let event = FellPastDue { subscription_id, invoice_id, invoice_number };
@@ -131,9 +131,15 @@ fn end_period(
     account: &Account,
     subscription: &Subscription,
 ) -> Result<(), Rejection> {
-    let at = subscription.period.end;
+    let at = subscription.ends_at();
     match subscription.status {
         Status::Ended(_) => Ok(()),
+        // What a processor runs has nothing on our calendar but its end.
+        Status::Active | Status::PastDue | Status::Suspended
+            if subscription.processor().is_some() =>
+        {
+            end(draft, account, subscription, EndReason::Cancelled, at)
+        }
         Status::Trialing | Status::Active | Status::PastDue if subscription.cancelling => {
             end(draft, account, subscription, EndReason::Cancelled, at)
         }
@@ -168,7 +174,7 @@ fn end_trial(
         order_id: subscription.order_id,
         plan: subscription.plan.clone(),
         discount: subscription.discount.clone(),
-        tax: billing::tax(draft, &account)?,
+        tax: billing::tax_of(draft, &account, subscription)?,
         at,
     };
     begin(draft, account.id, beginning, None)
@@ -193,8 +199,10 @@ fn renew(
     if plan.price.is_zero() {
         return Ok(());
     }
-    let tax = billing::tax(draft, &account)?;
-    let items = vec![Item { plan, span: period, proration: None, discount: applied }];
+    let tax = billing::tax_of(draft, &account, subscription)?;
+    let by_processor = None;
+    let item = Item { plan, span: period, proration: None, discount: applied, by_processor };
+    let items = vec![item];
     let issue = Issue { subscription_id, order_id: None, items, tax, at };
     billing::bill(draft, &account, issue, None)
 }

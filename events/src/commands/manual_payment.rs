@@ -1,7 +1,7 @@
 //! What the commands on payments by hand share: the processor's name, the reference that the
 //! customer writes on the transfer, and the booking itself.
 
-use super::ConfirmPayment;
+use super::{ConfirmPayment, start_checkout::sold_by_merchant};
 use crate::{
     account::{Account, Order, OrderStatus},
     draft::Draft,
@@ -48,8 +48,9 @@ pub(super) fn pay_by_hand(
         name_transaction(draft, &account, order, transaction)?;
     }
     let processor_payment_id = processor_order_id.clone();
-    let amount = None;
-    let confirm = ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount };
+    let (amount, merchant) = (None, None);
+    let confirm =
+        ConfirmPayment { account_id, processor_order_id, processor_payment_id, amount, merchant };
     confirm.decide(draft)
 }
 
@@ -58,6 +59,9 @@ fn start_checkout(
     account: &Account,
     order: &Order,
 ) -> Result<String, Rejection> {
+    if sold_by_merchant(draft, account, order)? {
+        return Err(Rejection::CheckoutWrongMerchant { order: order.id });
+    }
     let processor_order_id = reference(MANUAL, &order.number);
     let started = CheckoutStarted {
         order_id: order.id,

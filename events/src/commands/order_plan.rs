@@ -1,7 +1,7 @@
 //! Order a plan, whatever the account has: a new subscription, or the change of the live one to
 //! another plan, which happens once it is paid.
 
-use super::{ChangePlan, PlaceOrder};
+use super::{ChangePlan, PlaceOrder, processor_run};
 use crate::{
     draft::Draft, ids::AccountId, money::Money, period::Cycle, policy::ChangeTiming,
     rejection::Rejection,
@@ -20,15 +20,23 @@ pub struct OrderPlan {
     pub price: Option<Money>,
     /// A coupon's code; only a new subscription has one.
     pub coupon: Option<String>,
+    /// The merchant of record that is to sell a new subscription, by name; a change is sold by
+    /// whoever sold the subscription.
+    pub merchant_of_record: Option<String>,
 }
 
 impl OrderPlan {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let (account_id, plan, price) = (self.account_id, self.plan.clone(), self.price);
-        if draft.account(account_id)?.live().is_none() {
+        let account = draft.account(account_id)?;
+        let Some(live) = account.live() else {
             let (cycle, coupon) = (self.cycle.unwrap_or(Cycle::Monthly), self.coupon.clone());
-            return PlaceOrder { account_id, plan, cycle, price, coupon }.decide(draft);
-        }
+            let merchant_of_record = self.merchant_of_record.clone();
+            let order = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
+            return order.decide(draft);
+        };
+        // No order of ours is paid for what a processor bills.
+        processor_run::refuse(live)?;
         if self.coupon.is_some() {
             return Err(Rejection::CouponNotOnChange);
         }
@@ -49,7 +57,14 @@ mod tests {
 
     fn order(plan: &str) -> OrderPlan {
         let (cycle, price, coupon) = (None, None, None);
-        OrderPlan { account_id: account_id(), plan: plan.into(), cycle, price, coupon }
+        OrderPlan {
+            account_id: account_id(),
+            plan: plan.into(),
+            cycle,
+            price,
+            coupon,
+            merchant_of_record: None,
+        }
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct PlaceOrder {
     pub price: Option<Money>,
     /// A coupon's code, where the caller has one.
     pub coupon: Option<String>,
+    /// The processor that is to sell it as merchant of record, by the name that buyers know: then
+    /// nothing of ours is taxed. `None` where the seller sells itself.
+    pub merchant_of_record: Option<String>,
 }
 
 impl PlaceOrder {
@@ -51,7 +54,14 @@ impl PlaceOrder {
             None => None,
         };
         let trial_days = trial_days(draft, &account, &plan);
-        let quote = billing::quote(draft, &account, &plan, discount, trial_days)?;
+        let quote = billing::quote(
+            draft,
+            &account,
+            &plan,
+            discount,
+            trial_days,
+            self.merchant_of_record.as_deref(),
+        )?;
         let nothing = Money::zero(account.currency);
         let due = if trial_days > 0 { nothing } else { quote.totals.total };
         let amount = due.minus_to_zero(account.credit)?;
@@ -176,6 +186,28 @@ mod tests {
         let cancelled = given.and(cancel(true)).at("2026-05-15T00:00:00Z").and(settle_due());
         assert_eq!(cancelled.account().invoices.iter().count(), 0);
         cancelled.when(order("pro")).recorded(&["order.placed"]);
+    }
+
+    #[test]
+    fn what_a_merchant_of_record_sells_carries_no_tax_of_ours() {
+        // Not even the country matters, which is the merchant's to ask for.
+        let given = given_account().and(tax_rules("DE", "19", false));
+        let then = given.when(order_at_merchant());
+        assert_eq!(then.order_amount(), "15.00 USD");
+        let paid = given_run_by_merchant();
+        let receipt = paid.account().invoices.iter().next().unwrap().clone();
+        assert_eq!(receipt.number, "RC-2026-000001");
+        assert!(receipt.tax.is_by_merchant_of_record() && receipt.tax.rates.is_empty());
+        // The series of tax invoices has no gap for it, and credit notes on it have their own.
+        let credited = paid.clone().and(credit_invoice(&paid, None)).and(cancel(false));
+        assert_eq!(credited.count("credit_note.issued"), 1);
+        let note = credited.events().iter().rev().find_map(|recorded| {
+            (recorded.event.type_name() == "credit_note.issued").then(|| recorded.number.clone())
+        });
+        assert_eq!(note.flatten().as_deref(), Some("RN-2026-000001"));
+        let own = credited.and(order_of("enterprise_lite")).and_paid();
+        let newest = own.account().invoices.iter().last().unwrap().number.clone();
+        assert_eq!(newest, "INV-2026-000001");
     }
 
     #[test]

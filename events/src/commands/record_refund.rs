@@ -1,7 +1,8 @@
-//! Record what the processor said to a refund.
+//! Record what the processor said to a refund, whoever brings the news and however often.
 
+use super::reasons::{check_processor_id, told};
 use crate::{
-    account::RefundStatus,
+    account::{Account, Refund, RefundOrigin, RefundStatus},
     draft::Draft,
     envelope::StreamId,
     event::{RefundFailed, RefundProcessed},
@@ -14,7 +15,7 @@ use crate::{
 pub enum RefundOutcome {
     /// It sent the money back, under its own id of the refund.
     Processed(String),
-    /// It did not, for a reason.
+    /// It did not, for a reason: cut to 300 characters, without control characters.
     Failed(String),
 }
 
@@ -42,17 +43,32 @@ impl RecordRefund {
             }
             // A failed refund may succeed when it is tried again.
             (_, RefundOutcome::Processed(processor_refund_id)) => {
-                let (payment_id, amount) = (refund.requested.payment_id, refund.requested.amount);
+                check_unreported(&account, refund, processor_refund_id)?;
+                let (payment_id, amount) = (refund.payment_id, refund.amount);
                 let processor_refund_id = processor_refund_id.clone();
                 let processed =
                     RefundProcessed { refund_id, payment_id, processor_refund_id, amount };
                 draft.record(stream, processed)
             }
             (RefundStatus::Requested, RefundOutcome::Failed(reason)) => {
-                let reason = reason.clone();
+                let reason = told(reason);
                 draft.record(stream, RefundFailed { refund_id, reason })
             }
         }
+    }
+}
+
+/// Refuses the processor's id of a refund that it has reported as one of its own: the money went
+/// back once.
+fn check_unreported(account: &Account, refund: &Refund, theirs: &str) -> Result<(), Rejection> {
+    check_processor_id(theirs)?;
+    let reported = |other: &&std::sync::Arc<Refund>| {
+        other.origin == RefundOrigin::Processor
+            && other.processor_refund_id.as_deref() == Some(theirs)
+    };
+    match account.payments.refunds_of(refund.payment_id).find(reported) {
+        Some(_) => Err(Rejection::RefundKnown { refund: theirs.to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -21,7 +21,10 @@ impl ResumeSubscription {
     pub(super) fn decide(&self, draft: &mut Draft) -> Result<(), Rejection> {
         let account = draft.account(self.account_id)?;
         let subscription = account.subscription.as_ref().ok_or(Rejection::NoSubscription)?;
-        let within_period = subscription.period.contains(draft.now());
+        // A processor takes it back until the end that it has set, which is recorded when it comes;
+        // what has ended there begins anew there.
+        let is_run = subscription.processor().is_some();
+        let within_period = is_run || subscription.period.contains(draft.now());
         // What was lent ends when it was to end.
         if subscription.lent {
             return Err(Rejection::ResumeNotPossible);
@@ -32,6 +35,9 @@ impl ResumeSubscription {
             }
             // What was cancelled and then refunded is refunded.
             Status::Ended(EndReason::Cancelled) if is_refunded(&account, subscription) => {
+                return Err(Rejection::ResumeNotPossible);
+            }
+            Status::Ended(EndReason::Cancelled) if is_run => {
                 return Err(Rejection::ResumeNotPossible);
             }
             Status::Ended(EndReason::Cancelled) => true,

@@ -1,11 +1,11 @@
 //! Record that a processor waits for the payment of an order.
 
-use super::manual_payment::MANUAL;
+use super::{billing, manual_payment::MANUAL};
 use crate::{
-    account::OrderStatus,
+    account::{Account, Order, OrderStatus},
     draft::Draft,
     envelope::StreamId,
-    event::CheckoutStarted,
+    event::{CheckoutStarted, OrderPurpose},
     ids::{AccountId, OrderId},
     rejection::Rejection,
 };
@@ -23,6 +23,8 @@ pub struct StartCheckout {
     pub processor_order_id: String,
     /// Where the customer goes to pay, and from there.
     pub returns: Returns,
+    /// Whether that processor sells as merchant of record.
+    pub merchant_of_record: bool,
 }
 
 /// Where a customer goes to pay, and from there, as absolute URLs; the edge has checked them.
@@ -41,6 +43,9 @@ impl StartCheckout {
         let account = draft.account(self.account_id)?;
         let order_id = self.order_id;
         let order = account.orders.get(order_id).ok_or(Rejection::OrderUnknown)?;
+        if sold_by_merchant(draft, &account, order)? != self.merchant_of_record {
+            return Err(Rejection::CheckoutWrongMerchant { order: order_id });
+        }
         match order.status {
             OrderStatus::Paid => Err(Rejection::OrderAlreadyPaid { order: order_id }),
             OrderStatus::Cancelled | OrderStatus::Expired => {
@@ -66,6 +71,26 @@ impl StartCheckout {
             }
         }
     }
+}
+
+/// Whether an order is priced for a merchant of record: without our tax. Paid anywhere else it would
+/// owe a tax that nobody took; an order with our tax would be taxed twice at a merchant of record.
+pub(super) fn sold_by_merchant(
+    draft: &Draft,
+    account: &Account,
+    order: &Order,
+) -> Result<bool, Rejection> {
+    Ok(match &order.purpose {
+        OrderPurpose::Subscribe { quote } => quote.tax.is_by_merchant_of_record(),
+        OrderPurpose::PayInvoice { invoice_id, .. } => {
+            let invoice = account.invoices.get(*invoice_id);
+            invoice.is_some_and(|invoice| invoice.tax.is_by_merchant_of_record())
+        }
+        OrderPurpose::ChangePlan => match account.live() {
+            Some(live) => billing::tax_of(draft, account, live)?.is_by_merchant_of_record(),
+            None => false,
+        },
+    })
 }
 
 #[cfg(test)]
@@ -99,6 +124,30 @@ mod tests {
         let checkout = order.and_then(|order| order.checkout.clone()).expect("a checkout");
         assert_eq!(checkout.success_url.as_deref(), Some("https://panel.example/paid"));
         assert_eq!(checkout.cancel_url, None);
+    }
+
+    #[test]
+    fn our_tax_or_the_merchants_and_never_both_or_neither() {
+        let wrong = "checkout_wrong_merchant";
+        let given = given_account().and(tax_rules("GB", "20", false)).and(order_at_merchant());
+        let ordinary = given.start_checkout("order_1");
+        given.clone().when(ordinary).rejected(wrong);
+        given.clone().when(given.start_manual_checkout("manual")).rejected(wrong);
+        given.clone().when(given.confirm_by_hand(None)).rejected(wrong);
+        given.clone().when(given.merchant_checkout()).recorded(&["checkout.started"]);
+        let taxed = given_account().and(tax_rules("GB", "20", false)).and(place_order());
+        taxed.clone().when(taxed.merchant_checkout()).rejected(wrong);
+        // The first period after free days is the merchant's too, and so is its open invoice.
+        let trial = given_account().and(with_trial("pro", 14)).and(order_at_merchant());
+        let billed = trial.at("2026-05-15T00:00:00Z").and(settle_due());
+        assert_eq!(billed.account().invoices.iter().last().unwrap().number, "RC-2026-000001");
+        let ordinary = billed.start_checkout("order_1");
+        billed.clone().when(ordinary).rejected(wrong);
+        let checkout = billed.merchant_checkout();
+        let linking = link(billed.newest_order());
+        let begun = billed.and(checkout).and(linking).and(confirm("ls_order", "first"));
+        assert!(begun.account().live().unwrap().processor().is_some());
+        assert_eq!(begun.account().next_due(), None);
     }
 
     #[test]

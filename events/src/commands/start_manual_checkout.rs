@@ -40,6 +40,7 @@ impl StartManualCheckout {
             processor: MANUAL.to_owned(),
             processor_order_id: reference(&self.method, &order.number),
             returns: Returns::default(),
+            merchant_of_record: false,
         };
         start.decide(draft)
     }

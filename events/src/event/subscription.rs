@@ -29,6 +29,9 @@ events! {
         SubscriptionEnded "subscription.ended" v 1,
         LimitsCustomised "subscription.limits_customised" v 1,
         LimitsReapplied "subscription.limits_reapplied" v 1,
+        SubscriptionLinked "subscription.linked" v 1,
+        SubscriptionFollowed "subscription.followed" v 1,
+        PlanChangeRequested "subscription.plan_change_requested" v 1,
     }
 }
 
@@ -92,6 +95,9 @@ pub struct SubscriptionActivated {
     pub period: Span,
     /// The coupon's discount that is left for later periods.
     pub discount: Option<HeldDiscount>,
+    /// The processor that renews it itself; absent where nobody had said so by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_by: Option<RunBy>,
 }
 
 /// The subscription moved to another plan or cycle.
@@ -130,12 +136,15 @@ pub struct PlanChangeScheduled {
     pub takes_effect_at: Timestamp,
 }
 
-/// A scheduled plan change will not happen.
+/// A scheduled plan change will not happen, or a requested one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChangeWithdrawn {
     /// Which subscription.
     pub subscription_id: SubscriptionId,
+    /// What the processor said that refused it; absent where nobody asked one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// The subscription will end with its period.
@@ -144,7 +153,7 @@ pub struct PlanChangeWithdrawn {
 pub struct CancellationScheduled {
     /// Which subscription.
     pub subscription_id: SubscriptionId,
-    /// The period's end.
+    /// The period's end; where a processor runs it, the end that the processor says.
     pub takes_effect_at: Timestamp,
 }
 
@@ -170,28 +179,33 @@ pub struct SubscriptionRenewed {
     pub discount: Option<HeldDiscount>,
 }
 
-/// An invoice was not paid in time.
+/// An invoice was not paid in time: one of ours, or one of the processor that runs the subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FellPastDue {
     /// Which subscription.
     pub subscription_id: SubscriptionId,
-    /// The invoice.
-    pub invoice_id: InvoiceId,
+    /// The invoice; absent where a processor says so, of an invoice of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice_id: Option<InvoiceId>,
     /// Its number.
-    pub invoice_number: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice_number: Option<String>,
 }
 
-/// An invoice was not paid for so long that the service stops until it is.
+/// An invoice was not paid for so long that the service stops until it is, or the processor that
+/// runs the subscription stopped it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSuspended {
     /// Which subscription.
     pub subscription_id: SubscriptionId,
-    /// The invoice.
-    pub invoice_id: InvoiceId,
+    /// The invoice; absent where a processor says so, of an invoice of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice_id: Option<InvoiceId>,
     /// Its number.
-    pub invoice_number: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice_number: Option<String>,
 }
 
 /// Nothing is overdue any more: the service goes on.
@@ -252,4 +266,82 @@ pub struct LimitsReapplied {
     pub limits: Limits,
     /// Whether limits of the subscription's own were overwritten.
     pub forced: bool,
+}
+
+/// The processor that runs a subscription: it renews and duns, and the ledger follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunBy {
+    /// Which processor, such as `lemonsqueezy`.
+    pub processor: String,
+    /// The processor's own id of the subscription.
+    pub processor_subscription_id: String,
+}
+
+/// A processor made a subscription of its own out of an order, and renews it itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionLinked {
+    /// The order that was paid, or is about to be: the news may come before the payment.
+    pub order_id: OrderId,
+    /// The subscription; `null` where it has not begun.
+    pub subscription_id: Option<SubscriptionId>,
+    /// Who runs it.
+    pub run_by: RunBy,
+}
+
+/// How a processor says that its subscription stands.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessorStatus {
+    /// In its free days.
+    OnTrial,
+    /// Running, and paid.
+    Active,
+    /// A renewal was not paid; the processor tries again.
+    PastDue,
+    /// Stopped by hand.
+    Paused,
+    /// A renewal was not paid, and the processor has stopped trying.
+    Unpaid,
+    /// Running to its end.
+    Cancelled,
+    /// Over.
+    Expired,
+}
+
+/// The processor's word on how its subscription stands was taken. What follows from it comes after
+/// it, as events of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionFollowed {
+    /// The order that the subscription began with.
+    pub order_id: OrderId,
+    /// The subscription; `null` where it has not begun.
+    pub subscription_id: Option<SubscriptionId>,
+    /// How it stands.
+    pub status: ProcessorStatus,
+    /// What it gives; `null` where the processor did not say.
+    pub plan: Option<HeldPlan>,
+    /// When it renews, where it does.
+    pub renews_at: Option<Timestamp>,
+    /// When it ends, where that is known.
+    pub ends_at: Option<Timestamp>,
+    /// From when the word is, by the processor's clock: an older one is not taken after it.
+    pub updated_at: Timestamp,
+}
+
+/// The processor that runs the subscription is asked for another plan; it is the one that changes
+/// it and reckons what that costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanChangeRequested {
+    /// Which subscription.
+    pub subscription_id: SubscriptionId,
+    /// What it gives.
+    pub from: HeldPlan,
+    /// What it is to give.
+    pub to: HeldPlan,
 }

@@ -134,8 +134,9 @@ pub fn open_session(key_id: KeyId, hash: &str) -> OpenSession {
 #[must_use]
 pub fn place_order() -> PlaceOrder {
     let cycle = Cycle::Monthly;
-    let (price, coupon) = (None, None);
-    PlaceOrder { account_id: account_id(), plan: "pro".into(), cycle, price, coupon }
+    let (price, coupon, merchant_of_record) = (None, None, None);
+    let (account_id, plan) = (account_id(), "pro".into());
+    PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record }
 }
 
 /// A bank transfer, as a way of paying by hand.
@@ -159,6 +160,7 @@ pub fn confirm(processor_order_id: &str, processor_payment_id: &str) -> ConfirmP
         processor_order_id: processor_order_id.into(),
         processor_payment_id: processor_payment_id.into(),
         amount: None,
+        merchant: None,
     }
 }
 
@@ -323,4 +325,56 @@ pub fn credit_invoice(given: &Given, amount: Option<&str>) -> CreditInvoice {
 pub fn undo(given: &Given) -> UndoAdjustment {
     let adjustment_id = given.last_adjustment();
     UndoAdjustment { account_id: account_id(), adjustment_id, reason: "mistaken".into() }
+}
+
+/// What the processor kept of a payment, in US dollars.
+#[must_use]
+pub fn fee(processor_payment_id: &str, service: &str, tax: &str) -> RecordFee {
+    let (service, tax) = (usd(service), usd(tax));
+    let processor_payment_id = processor_payment_id.into();
+    RecordFee { account_id: account_id(), processor_payment_id, service, tax }
+}
+
+/// A payment of 15 US dollars that did not come about.
+#[must_use]
+pub fn failure(processor_order_id: &str, processor_payment_id: &str) -> RecordPaymentFailure {
+    RecordPaymentFailure {
+        account_id: account_id(),
+        processor_order_id: processor_order_id.into(),
+        processor_payment_id: processor_payment_id.into(),
+        amount: usd("15"),
+        reason: "BAD_REQUEST_ERROR: declined by the bank".into(),
+    }
+}
+
+/// A refund that the processor reports, in US dollars.
+#[must_use]
+pub fn refunded_outside(payment: &str, refund: &str, amount: &str) -> RecordOutsideRefund {
+    RecordOutsideRefund {
+        account_id: account_id(),
+        processor_payment_id: payment.into(),
+        processor_refund_id: refund.into(),
+        amount: usd(amount),
+    }
+}
+
+/// So many US dollars of a payment have gone back, all in all.
+#[must_use]
+pub fn refunded_in_all(processor_payment_id: &str, total: &str) -> RecordRefundedInAll {
+    let processor_payment_id = processor_payment_id.into();
+    RecordRefundedInAll { account_id: account_id(), processor_payment_id, total: usd(total) }
+}
+
+/// A dispute of the whole of `pay_1`, 15 US dollars: a lost one takes all of it.
+#[must_use]
+pub fn dispute(dispute_id: &str, state: DisputeState) -> RecordDispute {
+    RecordDispute {
+        account_id: account_id(),
+        processor_payment_id: "pay_1".into(),
+        dispute_id: dispute_id.into(),
+        amount: usd("15"),
+        reason: "goods_not_received".into(),
+        state,
+        deducted: usd(if state == DisputeState::Lost { "15" } else { "0" }),
+    }
 }

@@ -179,6 +179,7 @@ impl Given {
             processor: "sandbox".into(),
             processor_order_id: processor_order_id.into(),
             returns: Returns::default(),
+            merchant_of_record: false,
         }
     }
 

@@ -148,6 +148,7 @@ fn order(account_id: AccountId) -> PlaceOrder {
         cycle: Cycle::Monthly,
         price: None,
         coupon: None,
+        merchant_of_record: None,
     }
 }
 

@@ -159,7 +159,7 @@ async fn settle(
     requested: &RefundRequested,
 ) -> Result<(RefundMade, i64), ApiError> {
     let refund_id = requested.refund_id;
-    let Some(outcome) = refund::ask(app, account_id, requested).await? else {
+    let Some(outcome) = refund::ask(app, account_id, refund_id).await? else {
         return Ok((made(requested, RefundStatus::Requested), 0));
     };
     let status = match &outcome {

@@ -17,7 +17,8 @@ use crate::http::{
 pub(super) fn takes_account(route: &Route) -> bool {
     let public = matches!(route.access, Access::Public);
     let own = route.path == "/api/accounts" && route.verb == "GET"
-        || route.path.starts_with("/api/refunds");
+        || route.path.starts_with("/api/refunds")
+        || route.path.starts_with("/api/webhooks/");
     let administers = route.path.starts_with("/api/admin/") || route.path.contains("/ledger/");
     !public && !administers && (route.dialect != Dialect::Ledger || own)
 }
@@ -81,7 +82,11 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         | "time_zone_unknown"
         | "amount_malformed"
         | "amount_too_precise"
-        | "amount_too_large" => route.takes.is_some() && writes,
+        | "amount_too_large" => {
+            let amount = code.starts_with("amount_");
+            let by_page = amount && route.operation == "sandbox::dealings::refund";
+            by_page || (route.takes.is_some() && writes)
+        }
         // What comes by a cookie must have been meant.
         "csrf_token_invalid" => writes,
         "cross_site_refused" => !public,
@@ -92,10 +97,19 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "feature_disabled" => {
             route.dialect == Dialect::Panel && !route.path.starts_with(panel::features::PATH)
         }
-        "signature_invalid" => route.operation.ends_with("::confirm"),
+        "signature_invalid" => {
+            ["inbound::take", "checkout::returned"].contains(&route.operation)
+                || route.operation.ends_with("::confirm")
+        }
+        "signature_missing" | "webhook_secret_missing" => route.operation == "inbound::take",
         "preview_token_invalid" => route.operation.ends_with("::plan_change"),
         "refund_not_by_hand" => route.operation == "ledger::refunds::settled_by_hand",
-        "payment_failed" => route.operation == "sandbox::pay",
+        "dispute_refused" => route.operation == "sandbox::dealings::dispute",
+        "payment_failed" => ["sandbox::pay", "checkout::returned"].contains(&route.operation),
+        "webhook_url_refused" | "webhook_type_unknown" => {
+            matches!(route.operation, "ledger::webhooks::create" | "ledger::webhooks::patch")
+        }
+        "webhook_endpoint_disabled" => route.operation == "ledger::webhooks::resend",
         "idempotency_key_invalid" | "idempotency_key_reused" => takes_idempotency_key(route),
         "version_conflict"
         | "overloaded"
@@ -123,6 +137,10 @@ fn rule_applies(code: &str, kind: Kind, route: &Route) -> bool {
             &["account_exists", "billing_", "tax_", "country_", "external_"],
         ),
         ("sandbox::pay", &["order_already_paid", "order_not_open"]),
+        ("sandbox::dealings::refund", &["refund_exceeds_captured"]),
+        ("sandbox::dealings::dispute", &[]),
+        ("checkout::returned", &["order_already_paid", "account_parked"]),
+        ("ledger::webhooks", &[]),
     ];
     let narrow = NARROW.iter().find(|(operation, _)| route.operation.starts_with(operation));
     let told = narrow.is_none_or(|(_, codes)| codes.iter().any(|it| code.starts_with(it)));

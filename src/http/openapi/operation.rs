@@ -115,6 +115,20 @@ fn also(route: &Route, gives: &mut SchemaGenerator) -> Vec<Also> {
             page(402, "The payment failed, as asked"),
             page(409, "The order cannot be paid"),
         ],
+        "sandbox::dealings::refund" => vec![
+            page(303, "It has gone back"),
+            page(400, "The amount is none"),
+            page(409, "Not that much is left"),
+            page(422, "The amount is none"),
+        ],
+        "sandbox::dealings::dispute" => {
+            vec![page(303, "It is noted"), page(409, "It cannot be disputed, or not be decided")]
+        }
+        "checkout::returned" => vec![
+            page(303, "It is paid, and the customer goes on"),
+            page(402, "The payment failed"),
+            page(409, "Another payment has paid the order"),
+        ],
         _ => Vec::new(),
     }
 }

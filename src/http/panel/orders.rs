@@ -21,15 +21,16 @@ use super::{
     shapes::OrderShape,
     showing::{self, AsOf},
 };
-use crate::app::App;
 use crate::http::{
     answer::Answer,
     call::Call,
     error::ApiError,
     fields::{NoFields, cycle},
     outcome,
+    processor::at_processor,
     reading::{next_page, shown},
 };
+use crate::{app::App, processors::Counter};
 
 /// An order that was placed.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -131,7 +132,10 @@ impl Wanted {
     ) -> Result<(Receipt, OrderShape, bool), ApiError> {
         let Self { account_id, plan, cycle, coupon } = self;
         let notes = noted(notes)?;
-        let command = OrderPlan { account_id, plan: plan.text(), cycle, price: None, coupon };
+        let processor = app.processors.at(Counter::Panel).ok();
+        let merchant_of_record = processor.and_then(|it| it.merchant()).map(str::to_owned);
+        let (plan, price) = (plan.text(), None);
+        let command = OrderPlan { account_id, plan, cycle, price, coupon, merchant_of_record };
         let receipt = app.submit(call.request_for("", command, notes)?).await?;
         let as_of = AsOf::read(app, account_id, receipt.position()).await?;
         let placed = placed(&receipt);
@@ -187,6 +191,7 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let NoFields {} = call.json_or_empty()?;
     let (account_id, order_id) = own(&app, &call).await?;
     let receipt = app.submit(call.request(GiveUpOrder { account_id, order_id })?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     let as_of = AsOf::read(&app, account_id, receipt.position()).await?;
     let order = as_of.shape(&as_of.order(order_id)?)?;
     Ok(Answer::ok(&OrderDone { success: true, order }).at(receipt.position()))

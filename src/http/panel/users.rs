@@ -25,7 +25,8 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    answer::Answer, call::Call, error::ApiError, fields::NoFields, outcome, reading::shown,
+    answer::Answer, call::Call, error::ApiError, fields::NoFields, outcome,
+    processor::at_processor, reading::shown,
 };
 
 /// What `POST /api/admin/users/{id}/apply-plan` takes.
@@ -150,5 +151,6 @@ pub async fn cancel_plan(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
     let NoFields {} = call.json_or_empty()?;
     let account_id = showing::user(&call)?;
     let receipt = app.submit(call.request(CancelPlan { account_id })?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     Ok(Answer::ok(&Done::DONE).at(receipt.position()))
 }

@@ -10,9 +10,10 @@ use daybook_events::{
     Rejection,
     account::{Account, Order},
     commands::{Returns, StartCheckout},
-    event::{AccountEvent, CheckoutStarted, OrderEvent},
+    event::{AccountEvent, CheckoutStarted, OrderEvent, OrderPurpose},
     ids::{AccountId, OrderId},
     store::SubmitError,
+    tax::Tax,
     world::World,
 };
 use daybook_projections::query::Reach;
@@ -81,15 +82,19 @@ impl Asking<'_> {
         if let Some(running) = look(app, account_id, order_id, running).await?.flatten() {
             let CheckoutStarted { processor, processor_order_id, .. } = running;
             let returns = self.returns.clone();
+            let merchant_of_record =
+                app.processors.named(&processor).is_ok_and(|it| it.merchant().is_some());
             return Ok(StartCheckout {
                 account_id,
                 order_id,
                 processor,
                 processor_order_id,
                 returns,
+                merchant_of_record,
             });
         }
-        let processor = app.processors.at(self.counter)?;
+        let by_merchant = look(app, account_id, order_id, sold_by_merchant).await?;
+        let processor = app.processors.fitting(self.counter, by_merchant.unwrap_or(false))?;
         let checkout = look(app, account_id, order_id, what_is_paid).await?;
         let checkout = Checkout {
             success_url: self.returns.success_url.clone(),
@@ -103,6 +108,7 @@ impl Asking<'_> {
             processor: processor.name().to_owned(),
             processor_order_id: started.processor_order_id,
             returns: Returns { page: started.url, ..self.returns.clone() },
+            merchant_of_record: processor.merchant().is_some(),
         })
     }
 }
@@ -125,6 +131,18 @@ async fn look<T: Send + 'static>(
 fn running(_: &Account, order: &Order) -> Option<CheckoutStarted> {
     let checkout = order.checkout.as_deref();
     checkout.filter(|checkout| checkout.processor != manual::NAME).cloned()
+}
+
+/// Whether a merchant of record sells what an order is for: no other processor may take it.
+fn sold_by_merchant(account: &Account, order: &Order) -> bool {
+    let tax = match &order.purpose {
+        OrderPurpose::Subscribe { quote } => Some(&quote.tax),
+        OrderPurpose::PayInvoice { invoice_id, .. } => {
+            account.invoices.get(*invoice_id).map(|invoice| &invoice.tax)
+        }
+        OrderPurpose::ChangePlan => None,
+    };
+    tax.is_some_and(Tax::is_by_merchant_of_record)
 }
 
 /// What a processor has to know of an order.

@@ -52,10 +52,11 @@ pub struct CheckoutBody {
 pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let body: CheckoutBody = call.json()?;
     let account_id = call.account()?;
-    app.processors.at(Counter::Processor)?;
+    let processor = app.processors.at(Counter::Processor)?;
     let price = agreed_price(&app, &call, account_id, body.price.as_deref()).await?;
     let (plan, cycle, coupon) = (body.plan_id, cycle(&body.billing_cycle)?, body.coupon_code);
-    let command = PlaceOrder { account_id, plan, cycle, price, coupon };
+    let merchant_of_record = processor.merchant().map(str::to_owned);
+    let command = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
     let receipt = app.submit(call.request(command)?).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
     let ordered = outcome::last(events.clone(), |event| match event {
@@ -132,6 +133,7 @@ pub async fn confirm(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         processor_order_id: stored,
         processor_payment_id: body.payment_id,
         amount: None,
+        merchant: None,
     };
     let receipt = app.submit(call.request(command)?).await?;
     let body = shapes::confirmed(receipt.events.iter().map(AsRef::as_ref));

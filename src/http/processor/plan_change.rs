@@ -7,7 +7,7 @@ use daybook_events::{
     commands::{ChangePlan, PREVIEW_SECONDS, Preview, Returns},
     event::{AccountEvent, SubscriptionEvent},
     ids::{AccountId, PlanId},
-    period::Cycle,
+    period::{Cycle, Span},
     store::SubmitError,
 };
 use schemars::JsonSchema;
@@ -19,8 +19,14 @@ use crate::http::{
     error::ApiError,
     fields::{MajorUnits, agreed_price, cycle},
     outcome,
-    processor::asking::Asking,
-    processor::shapes::{self, PlanChangeAnswer, PlanChangePreview},
+    processor::{
+        asking::Asking,
+        at_processor,
+        shapes::{
+            self, PlanChange, PlanChangeAnswer, PlanChangePreview,
+            requested::{Estimate, estimate},
+        },
+    },
 };
 use crate::{app::App, processors::Counter};
 
@@ -88,6 +94,7 @@ pub async fn plan_change(app: Arc<App>, call: Call) -> Result<Answer, ApiError> 
         }
         answered => answered?,
     };
+    at_processor::push(&app, account_id, &receipt).await?;
     let events = receipt.events.iter().map(AsRef::as_ref);
     let change = shapes::plan_change(events.clone())
         .ok_or_else(|| ApiError::internal(&"a plan change without its event"))?;
@@ -190,19 +197,26 @@ async fn previewed(
 ) -> Result<PlanChangePreview, ApiError> {
     let account_id = asked.account_id;
     let plan = plan_of(app, &asked).await?;
-    let (book_version, period_end) = app
+    let (book_version, period) = app
         .ledger
         .look(Some(account_id), move |world| {
             let live = world.account(account_id).and_then(|account| account.live());
-            (world.book.version, live.map(|subscription| subscription.period.end))
+            (world.book.version, live.map(|subscription| subscription.period))
         })
         .await?;
     let events = app.ledger.preview(call.request(asked.clone())?).await?;
-    let change = shapes::plan_change(events.iter()).ok_or_else(|| no_change(&events))?;
+    let mut change = shapes::plan_change(events.iter()).ok_or_else(|| no_change(&events))?;
     let internal = || ApiError::internal(&"a preview without its plan, period or event");
     let first = events.iter().find(|event| event.account() == Some(account_id));
     let (first, (plan, plan_revision)) = (first.ok_or_else(internal)?, plan.ok_or_else(internal)?);
     let (at, account_version) = (first.recorded_at, first.version - 1);
+    // Where a processor reckons it, the figures are an estimate, and no token makes them so.
+    let mut binding = true;
+    if let (PlanChange::Requested(asked), Some(period)) = (&mut change, period) {
+        asked.estimate = estimated(&events, period, at)?;
+        binding = false;
+    }
+    let period_end = period.map(|period| period.end);
     let period_end = period_end_after_due(&events).or(period_end).ok_or_else(internal)?;
     let pin = Pin {
         account: account_id,
@@ -216,10 +230,24 @@ async fn previewed(
     Ok(PlanChangePreview {
         change: shapes::without_numbers(change),
         preview: true,
-        binding: true,
+        binding,
         preview_token: app.seal.seal(&text),
         expires_at: at.plus_seconds(PREVIEW_SECONDS).min(period_end),
     })
+}
+
+/// What a processor may reckon for the change that it is to be asked for.
+fn estimated(
+    events: &[Recorded],
+    period: Span,
+    at: Timestamp,
+) -> Result<Option<Estimate>, ApiError> {
+    let asked = outcome::last(events.iter(), |event| match event {
+        AccountEvent::Subscription(SubscriptionEvent::PlanChangeRequested(it)) => Some(it.clone()),
+        _ => None,
+    });
+    let estimate = asked.map(|(_, asked)| estimate(&asked, period, at)).transpose();
+    estimate.map_err(|error| ApiError::internal(&error))
 }
 
 /// Why a preview shows no change: the rules would park the account.

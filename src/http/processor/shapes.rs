@@ -2,11 +2,14 @@
 
 pub mod changes;
 pub mod orders;
+pub mod requested;
 
 use daybook_events::{
     Currency, Money, Recorded, Timestamp,
     coupon::{CouponCode, DiscountValue, HeldDiscount as Held},
-    event::{CreditNoteIssued, EndReason, HeldPlan, InvoiceIssued, InvoiceLine as Line, Limits},
+    event::{
+        CreditNoteIssued, EndReason, HeldPlan, InvoiceIssued, InvoiceLine as Line, Limits, RunBy,
+    },
     ids::{AccountId, CreditNoteId, InvoiceId, PlanId, SubscriptionId},
     percent::Percent,
     period::Cycle,
@@ -126,6 +129,27 @@ pub struct Subscription {
     end_reason: Option<EndReason>,
     /// What it allows, by limit; `null` is no limit.
     limits: Limits,
+    /// The processor that renews it itself; `null` where the ledger does.
+    run_by: Option<Runner>,
+    /// The plan that this processor has been asked for; `null` where it has answered.
+    requested_plan: Option<PlanHeld>,
+}
+
+/// A processor that runs a subscription.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Runner {
+    /// Which processor.
+    processor: String,
+    /// Its own id of the subscription.
+    subscription_id: String,
+}
+
+impl From<&RunBy> for Runner {
+    fn from(run_by: &RunBy) -> Self {
+        let RunBy { processor, processor_subscription_id } = run_by.clone();
+        Self { processor, subscription_id: processor_subscription_id }
+    }
 }
 
 /// A subscription.
@@ -158,6 +182,8 @@ pub fn subscription(row: &SubscriptionRow) -> Subscription {
         ended_at: row.ended_at,
         end_reason: row.end_reason,
         limits: row.plan.limits.clone(),
+        run_by: row.run_by.as_ref().map(Runner::from),
+        requested_plan: row.requested_plan.as_ref().map(plan),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::http::{
     error::ApiError,
     fields::{NoFields, cycle},
     outcome, past,
-    processor::shapes,
+    processor::{at_processor, shapes},
     reading::{listed, newest_subscription, shown, subscription_as_of},
 };
 
@@ -159,6 +159,7 @@ pub async fn patch(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         SubmitError::VersionConflict { .. } => conditional::moved_on(),
         other => other.into(),
     })?;
+    at_processor::push(&app, account_id, &receipt).await?;
     let position = receipt.position();
     let row = subscription_as_of(&app, account_id, row.subscription_id, position).await?;
     Ok(Answer::ok(&shapes::subscription(&row)).at(position))
@@ -210,6 +211,7 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let at_period_end = body.at_period_end.unwrap_or(true);
     let command = CancelSubscription { account_id, at_period_end };
     let receipt = app.submit(call.request_for("", command, body.reason)?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     // The newest: what had fallen due on the account may have ended an older subscription.
     let ending = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Subscription(SubscriptionEvent::CancellationScheduled(it)) => {
@@ -237,6 +239,7 @@ pub async fn resume(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let NoFields {} = call.json_or_empty()?;
     let account_id = call.account()?;
     let receipt = app.submit(call.request(ResumeSubscription { account_id })?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     let resumed = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Subscription(SubscriptionEvent::SubscriptionResumed(resumed)) => {
             Some(resumed.subscription_id)

@@ -61,9 +61,11 @@ pub async fn checkout(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let success_url = return_url("success_url", &body.success_url)?;
     let cancel_url = return_url("cancel_url", &body.cancel_url)?;
     let cycle = body.billing_cycle.as_deref().map_or(Ok(Cycle::Monthly), cycle)?;
-    app.processors.at(Counter::V1)?;
+    let processor = app.processors.at(Counter::V1)?;
     let (plan, coupon) = (body.plan, body.coupon_code);
-    let command = PlaceOrder { account_id, plan, cycle, price: None, coupon };
+    let price = None;
+    let merchant_of_record = processor.merchant().map(str::to_owned);
+    let command = PlaceOrder { account_id, plan, cycle, price, coupon, merchant_of_record };
     let receipt = app.submit(call.request(command)?).await?;
     let placed = outcome::last(receipt.events.iter().map(AsRef::as_ref), |event| match event {
         AccountEvent::Order(OrderEvent::OrderPlaced(placed)) => {

@@ -28,6 +28,7 @@ use crate::{
         error::ApiError,
         fields::NoFields,
         outcome,
+        processor::at_processor,
         reading::{newest_subscription, shown, subscription_as_of},
     },
 };
@@ -132,6 +133,7 @@ pub async fn cancel(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     };
     let command = CancelSubscription { account_id, at_period_end };
     let receipt = app.submit(call.request(command)?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     answer(&app, account_id, &receipt, |event| match event {
         SubscriptionEvent::CancellationScheduled(it) => Some(it.subscription_id),
         SubscriptionEvent::SubscriptionEnded(it) => Some(it.subscription_id),
@@ -148,6 +150,7 @@ pub async fn reactivate(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let NoFields {} = call.json_or_empty()?;
     let account_id = call.account()?;
     let receipt = app.submit(call.request(ResumeSubscription { account_id })?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     answer(&app, account_id, &receipt, |event| match event {
         SubscriptionEvent::SubscriptionResumed(it) => Some(it.subscription_id),
         _ => None,

@@ -6,15 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
-use daybook_events::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::processors::news::{
-    Captured, Dispute, DisputeState, Fee, News, Ordered, Payment, Refund, RefundState, Told,
-    Unreadable, currency, minor,
-};
+use super::entity::{DisputeEntity, PaymentEntity, RefundEntity};
+use crate::processors::news::{News, Told, Unreadable};
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -29,42 +25,6 @@ struct Holder<T> {
     entity: T,
 }
 
-#[derive(Deserialize)]
-struct PaymentEntity {
-    id: String,
-    amount: i64,
-    currency: String,
-    order_id: Option<String>,
-    fee: Option<i64>,
-    tax: Option<i64>,
-    error_code: Option<String>,
-    error_description: Option<String>,
-    created_at: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct RefundEntity {
-    id: String,
-    amount: i64,
-    currency: String,
-    payment_id: String,
-    receipt: Option<String>,
-    status: String,
-}
-
-#[derive(Deserialize)]
-struct DisputeEntity {
-    id: String,
-    payment_id: String,
-    amount: i64,
-    currency: String,
-    #[serde(default)]
-    amount_deducted: i64,
-    #[serde(default)]
-    reason_code: Option<String>,
-    status: String,
-}
-
 /// What a webhook's body says.
 ///
 /// # Errors
@@ -77,20 +37,23 @@ pub fn interpret(body: &[u8]) -> Result<Told, Unreadable> {
 }
 
 fn news(Envelope { event, payload }: &Envelope) -> Result<News, Unreadable> {
+    let payment = || entity::<PaymentEntity>(payload, "payment");
     match event.as_str() {
         // Both come for one payment, which the ledger books once.
-        "payment.captured" | "order.paid" => captured(entity(payload, "payment")?),
-        "payment.authorized" => Ok(News::Authorised(payment(&entity(payload, "payment")?)?)),
-        "payment.failed" => failed(&entity(payload, "payment")?),
+        "payment.captured" | "order.paid" => payment()?.captured(),
+        "payment.authorized" => payment()?.authorised(),
+        "payment.failed" => payment()?.failed(),
         "refund.created" | "refund.processed" | "refund.failed" | "refund.speed_changed" => {
-            refund(entity(payload, "refund")?)
+            entity::<RefundEntity>(payload, "refund")?.news()
         }
-        name if name.starts_with("payment.dispute.") => dispute(entity(payload, "dispute")?),
+        name if name.starts_with("payment.dispute.") => {
+            entity::<DisputeEntity>(payload, "dispute")?.news()
+        }
         _other => Ok(News::Nothing),
     }
 }
 
-fn entity<T: serde::de::DeserializeOwned>(
+fn entity<T: DeserializeOwned>(
     payload: &BTreeMap<String, Value>,
     name: &str,
 ) -> Result<T, Unreadable> {
@@ -100,71 +63,12 @@ fn entity<T: serde::de::DeserializeOwned>(
     Ok(holder.entity)
 }
 
-fn payment(entity: &PaymentEntity) -> Result<Payment, Unreadable> {
-    let amount = minor("amount", entity.amount, currency(&entity.currency)?)?;
-    let order = entity.order_id.clone().map_or(Ordered::Unnamed, Ordered::Theirs);
-    Ok(Payment { payment_id: entity.id.clone(), order, amount })
-}
-
-/// `fee` holds its tax.
-fn captured(entity: PaymentEntity) -> Result<News, Unreadable> {
-    let payment = payment(&entity)?;
-    let unit = payment.amount.currency();
-    let fee = match entity.fee {
-        None => None,
-        Some(fee) => {
-            let tax = entity.tax.unwrap_or(0);
-            let (service, tax) =
-                (minor("fee", fee.saturating_sub(tax), unit)?, minor("tax", tax, unit)?);
-            Some(Fee { service, tax })
-        }
-    };
-    let at = entity.created_at.and_then(|at| DateTime::from_timestamp(at, 0)).map(Timestamp::new);
-    Ok(News::Captured(Captured { payment, fee, merchant_tax: None, at }))
-}
-
-fn failed(entity: &PaymentEntity) -> Result<News, Unreadable> {
-    let words = [&entity.error_code, &entity.error_description];
-    let words: Vec<_> = words.into_iter().flatten().filter(|word| !word.is_empty()).collect();
-    let reason = words.into_iter().map(String::as_str).collect::<Vec<_>>().join(": ");
-    Ok(News::Failed { payment: payment(entity)?, reason })
-}
-
-fn refund(entity: RefundEntity) -> Result<News, Unreadable> {
-    let amount = minor("amount", entity.amount, currency(&entity.currency)?)?;
-    let state = match entity.status.as_str() {
-        "processed" => RefundState::Processed,
-        "failed" => RefundState::Failed,
-        // A status that is not known has not decided anything.
-        _pending => RefundState::Pending,
-    };
-    let RefundEntity { id: refund_id, payment_id, receipt, .. } = entity;
-    Ok(News::Refund(Refund { refund_id, payment_id, receipt, amount, state }))
-}
-
-fn dispute(entity: DisputeEntity) -> Result<News, Unreadable> {
-    let unit = currency(&entity.currency)?;
-    let state = match entity.status.as_str() {
-        "won" => DisputeState::Won,
-        "lost" => DisputeState::Lost,
-        "closed" => DisputeState::Closed,
-        _open => DisputeState::Open,
-    };
-    Ok(News::Dispute(Dispute {
-        dispute_id: entity.id,
-        payment_id: entity.payment_id,
-        amount: minor("amount", entity.amount, unit)?,
-        deducted: minor("amount_deducted", entity.amount_deducted, unit)?,
-        state,
-        reason: entity.reason_code.unwrap_or_default(),
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::processors::news::{DisputeState, Ordered, RefundState};
 
     fn said(body: &[u8]) -> Result<News, Unreadable> {
         interpret(body).map(|told| told.news)

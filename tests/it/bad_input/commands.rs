@@ -48,7 +48,6 @@ const CONFIRMATIONS: &[Row] = &[
     ("foreign order", Ordered, CONFIRM, r#"{"paymentId":"{foreign_payment}","orderId":"{foreign_order}","signature":"{foreign_signature}"}"#, "404 order_unknown"),
     ("unknown order", Ordered, CONFIRM, r#"{"paymentId":"{payment}","orderId":"{missing_order}","signature":"{signature}"}"#, "404 order_unknown"),
     ("the same payment again", Subscribed, CONFIRM, r#"{"paymentId":"{payment}","orderId":"{order}","signature":"{signature}"}"#, "409 payment_already_confirmed"),
-    ("a second payment of a paid order", Subscribed, CONFIRM, r#"{"paymentId":"{payment_2}","orderId":"{order}","signature":"{signature_2}"}"#, "409 order_already_paid"),
     ("paying a paid invoice", Subscribed, "POST /api/billing/invoices/{invoice}/checkout", "", "409 invoice_not_open"),
     ("paying what is no invoice", Subscribed, "POST /api/billing/invoices/{sub}/checkout", "", "404 not_found"),
 ];

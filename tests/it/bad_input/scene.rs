@@ -165,7 +165,6 @@ impl Scene {
         names.insert("ord", text(&checkout["order"]["id"]));
         names.insert("payment", text(&paid["paymentId"]));
         names.insert("signature", text(&paid["signature"]));
-        names.insert("payment_2", text(&again["paymentId"]));
         names.insert("signature_2", text(&again["signature"]));
         paid
     }

@@ -4,6 +4,9 @@
 //! Each keeps what was asked, when and with which seed, so that it can be asked again of a ledger
 //! on a database: the same ids come about, and the same amounts.
 
+mod merchant;
+mod reported;
+
 use daybook::plan_file;
 use daybook_events::{
     Currency, Event, Money, Recorded, Timestamp,
@@ -39,7 +42,7 @@ pub(crate) struct Asked {
 
 /// Every history.
 pub(crate) fn all() -> Vec<Told> {
-    vec![london(), berlin(), mumbai()]
+    vec![london(), berlin(), mumbai(), reported::leeds(), merchant::sold_by_merchant()]
 }
 
 impl Told {

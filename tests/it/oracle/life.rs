@@ -274,6 +274,7 @@ impl Life {
             processor: "sandbox".into(),
             processor_order_id: processor_order_id.clone(),
             returns: Returns::default(),
+            merchant_of_record: false,
         };
         self.may(start).then_some(processor_order_id)
     }

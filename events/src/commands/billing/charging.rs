@@ -2,11 +2,11 @@
 
 use super::settling::settle;
 use crate::{
-    account::Account,
+    account::{Account, Subscription},
     coupon::{Discount, HeldDiscount},
     draft::Draft,
     envelope::StreamId,
-    event::{HeldPlan, InvoiceIssued, InvoiceLine, Quote},
+    event::{HeldPlan, InvoiceIssued, InvoiceLine, OrderPurpose, Quote},
     ids::{InvoiceId, OrderId, PaymentId, SubscriptionId},
     money::{Currency, Money},
     period::Span,
@@ -24,11 +24,23 @@ pub(in crate::commands) struct Item<'a> {
     pub(in crate::commands) span: Span,
     pub(in crate::commands) proration: Option<Proration>,
     pub(in crate::commands) discount: Option<Discount>,
+    /// What a processor billed in the place of the plan's price.
+    pub(in crate::commands) by_processor: Option<ByProcessor>,
+}
+
+/// What a processor that runs the subscription billed, whatever it reckoned it from.
+#[derive(Clone, Copy)]
+pub(in crate::commands) struct ByProcessor {
+    /// How much, less its tax.
+    pub(in crate::commands) amount: Money,
+    /// What for, where it is not for the period.
+    pub(in crate::commands) note: Option<&'static str>,
 }
 
 impl Item<'_> {
     fn price(&self) -> Money {
-        self.proration.as_ref().map_or(self.plan.price, |part| part.amount)
+        let price = self.proration.as_ref().map_or(self.plan.price, |part| part.amount);
+        self.by_processor.map_or(price, |billed| billed.amount)
     }
 
     fn discount(&self) -> Money {
@@ -38,9 +50,10 @@ impl Item<'_> {
 
     fn line(self, taxed: Taxed) -> InvoiceLine {
         let what = format!("{} ({})", self.plan.name, self.plan.cycle);
-        let is_part = self.proration.is_some();
+        let part = self.proration.as_ref().map(|_| "rest of period");
+        let note = self.by_processor.and_then(|billed| billed.note).or(part);
         InvoiceLine {
-            description: if is_part { format!("{what}, rest of period") } else { what },
+            description: note.map_or(what.clone(), |note| format!("{what}, {note}")),
             plan_id: self.plan.plan_id,
             plan_revision: self.plan.revision,
             span: self.span,
@@ -79,11 +92,15 @@ pub(in crate::commands) fn quote(
     plan: &HeldPlan,
     discount: Option<HeldDiscount>,
     trial_days: u32,
+    merchant_of_record: Option<&str>,
 ) -> Result<Quote, Rejection> {
-    let tax = tax(draft, account)?;
+    let tax = match merchant_of_record {
+        Some(merchant) => Tax::merchant_of_record(merchant),
+        None => tax(draft, account)?,
+    };
     let span = Span { start: draft.now(), end: draft.now() };
     let (applied, _) = HeldDiscount::use_up(discount.clone(), plan.plan_id, plan.price)?;
-    let item = Item { plan, span, proration: None, discount: applied };
+    let item = Item { plan, span, proration: None, discount: applied, by_processor: None };
     let (_, totals) = charge(account.currency, &tax, vec![item])?;
     Ok(Quote { discount, tax, totals, trial_days })
 }
@@ -103,14 +120,22 @@ pub(in crate::commands) struct Issue<'a> {
 }
 
 /// Issues an invoice, made out to the account as it is.
-fn issue(draft: &mut Draft, account: &Account, issue: Issue<'_>) -> Result<InvoiceId, Rejection> {
+pub(in crate::commands) fn issue(
+    draft: &mut Draft,
+    account: &Account,
+    issue: Issue<'_>,
+) -> Result<InvoiceId, Rejection> {
     let Issue { subscription_id, order_id, items, tax, at } = issue;
     let stream = StreamId::Account(account.id);
     let at = draft.effective_at(stream, at);
     check_bound(draft, account, subscription_id, items.len(), at)?;
     let (lines, totals) = charge(account.currency, &tax, items)?;
     let policy = &draft.world().book.policy;
-    let dunning = if totals.total.is_positive() { policy.ladder(at) } else { Vec::new() };
+    // What a processor runs, it duns as well.
+    let run_by_processor =
+        account.live().is_some_and(|live| live.id == subscription_id && live.processor().is_some());
+    let dunned = totals.total.is_positive() && !run_by_processor;
+    let dunning = if dunned { policy.ladder(at) } else { Vec::new() };
     let seller = seller(draft)?;
     let invoice_id = draft.mint();
     let event = InvoiceIssued {
@@ -169,9 +194,25 @@ pub(in crate::commands) fn seller(draft: &Draft) -> Result<Party, Rejection> {
 }
 
 /// How the account is taxed today.
-pub(in crate::commands) fn tax(draft: &Draft, account: &Account) -> Result<Tax, Rejection> {
+fn tax(draft: &Draft, account: &Account) -> Result<Tax, Rejection> {
     draft.world().book.tax(&account.billing.0).map_err(|fault| match fault {
         Untreatable::CountryMissing => Rejection::BillingCountryRequired,
         Untreatable::CountryRefused(country) => Rejection::CountryUnsupported { country },
     })
+}
+
+/// How what a subscription gives is taxed: where a merchant of record sold it, by that merchant,
+/// else as the account is today.
+pub(in crate::commands) fn tax_of(
+    draft: &Draft,
+    account: &Account,
+    subscription: &Subscription,
+) -> Result<Tax, Rejection> {
+    let order = account.orders.get(subscription.order_id);
+    match order.map(|order| &order.purpose) {
+        Some(OrderPurpose::Subscribe { quote }) if quote.tax.is_by_merchant_of_record() => {
+            Ok(quote.tax.clone())
+        }
+        Some(_) | None => tax(draft, account),
+    }
 }

@@ -79,6 +79,35 @@ pub(in crate::commands) fn credit_of(
     Ok(Some(credit).filter(|credit| credit.totals.total.is_positive()))
 }
 
+/// Reckons the smallest credit note on an invoice that takes back so much of what was paid, or all
+/// that is left of it: tax that comes on top of prices leaves sums, now and then, that no credit
+/// note has exactly.
+pub(in crate::commands) fn credit_covering(
+    account: &Account,
+    invoice: &Arc<Invoice>,
+    wanted: Money,
+) -> Result<Option<Credit>, Rejection> {
+    let Some(whole) = credit_of(account, invoice, Creditable::Whole)? else { return Ok(None) };
+    if !wanted.is_positive() || !whole.paid_part()?.is_positive() {
+        return Ok(None);
+    }
+    let left = invoice.lines.iter().map(|line| line.left.amount);
+    let (mut below, mut enough) = (0, Money::sum(account.currency, left)?.minor());
+    let mut smallest = whole;
+    // What `below` takes back is too little, what `enough` does is not, or is all that there is.
+    while enough - below > 1 {
+        let amount = below + (enough - below) / 2;
+        let part = Creditable::Amount(Money::from_minor(amount, account.currency)?);
+        match credit_of(account, invoice, part)? {
+            Some(credit) if credit.paid_part()?.minus(wanted)?.minor() >= 0 => {
+                (enough, smallest) = (amount, credit);
+            }
+            Some(_) | None => below = amount,
+        }
+    }
+    Ok(Some(smallest))
+}
+
 /// How much of each line's amount is taken back, with its derivation.
 fn amounts(
     account: &Account,

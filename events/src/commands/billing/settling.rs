@@ -140,6 +140,10 @@ pub(in crate::commands) fn recover(
 ) -> Result<(), Rejection> {
     let account = draft.account(account_id)?;
     let Some(subscription) = account.live() else { return Ok(()) };
+    // The processor that runs it says how it stands.
+    if subscription.processor().is_some() {
+        return Ok(());
+    }
     let stands_at = match subscription.status {
         Status::PastDue => DunningAction::PastDue,
         Status::Suspended => DunningAction::Suspend,
@@ -153,7 +157,7 @@ pub(in crate::commands) fn recover(
     match worst.map(|invoice| (invoice, overdue(&invoice))) {
         Some((_, Some(action))) if action >= stands_at => Ok(()),
         Some((invoice, Some(_))) => {
-            let (invoice_id, invoice_number) = (invoice.id, invoice.number.clone());
+            let (invoice_id, invoice_number) = (Some(invoice.id), Some(invoice.number.clone()));
             draft.record_as_of(stream, at, SubscriptionRecovered { subscription_id })?;
             let overdue = FellPastDue { subscription_id, invoice_id, invoice_number };
             draft.record_as_of(stream, at, overdue)

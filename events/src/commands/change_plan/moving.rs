@@ -138,6 +138,7 @@ fn bill_the_rest(
 ) -> Result<(), Rejection> {
     let (plan, period, now) = (&changed.to, changed.period, draft.now());
     let account = draft.account(account_id)?;
+    let subscription = account.live().ok_or(Rejection::NoSubscription)?;
     let unit = draft.world().book.policy.proration;
     let part = Proration::of_rest(plan.price, period, changed.at, unit, account.zone)?;
     if part.amount.is_zero() {
@@ -151,8 +152,8 @@ fn bill_the_rest(
     let issue = Issue {
         subscription_id: changed.subscription_id,
         order_id: None,
-        items: vec![Item { plan, span, proration, discount }],
-        tax: billing::tax(draft, &account)?,
+        items: vec![Item { plan, span, proration, discount, by_processor: None }],
+        tax: billing::tax_of(draft, &account, subscription)?,
         at: now,
     };
     billing::bill(draft, &account, issue, payment)

@@ -4,7 +4,8 @@ use daybook_events::{
     Currency, Money, Recorded, Timestamp,
     event::{
         AccountEvent as A, CreditEvent, InvoiceEvent, InvoiceIssued, OrderEvent, OrderPlaced,
-        OrderPurpose, PlanChangeScheduled, PlanChanged, SubscriptionEvent as S,
+        OrderPurpose, PlanChangeRequested, PlanChangeScheduled, PlanChanged,
+        SubscriptionEvent as S,
     },
     ids::SubscriptionId,
     period::Cycle,
@@ -16,6 +17,7 @@ use super::{
     Amount, CreditNote, Invoice, PlanHeld, amount, credit_note, invoice,
     orders::{Checkout, OrderRef},
     plan,
+    requested::{Requested, requested},
 };
 use crate::http::outcome::{account_event, last};
 
@@ -29,6 +31,8 @@ pub enum PlanChange {
     Scheduled(Box<Scheduled>),
     /// Another plan once an order is paid.
     AwaitingPayment(Box<Ordered>),
+    /// Another plan once the processor that runs the subscription says so.
+    Requested(Box<Requested>),
     /// A scheduled change will not happen.
     Withdrawn(Withdrawn),
 }
@@ -161,6 +165,8 @@ enum Decided<'e> {
     Scheduled(&'e PlanChangeScheduled),
     /// Another plan once an order is paid.
     Ordered(&'e OrderPlaced),
+    /// Another plan once the processor says so.
+    Requested(&'e PlanChangeRequested),
     /// A scheduled change will not happen.
     Withdrawn(SubscriptionId),
 }
@@ -169,6 +175,7 @@ fn decided(recorded: &Recorded) -> Option<Decided<'_>> {
     match account_event(recorded)? {
         A::Subscription(S::PlanChanged(changed)) => Some(Decided::Changed(changed)),
         A::Subscription(S::PlanChangeScheduled(scheduled)) => Some(Decided::Scheduled(scheduled)),
+        A::Subscription(S::PlanChangeRequested(asked)) => Some(Decided::Requested(asked)),
         A::Subscription(S::PlanChangeWithdrawn(it)) => Some(Decided::Withdrawn(it.subscription_id)),
         A::Order(OrderEvent::OrderPlaced(placed)) if placed.purpose == OrderPurpose::ChangePlan => {
             Some(Decided::Ordered(placed))
@@ -196,6 +203,7 @@ pub fn plan_change<'e>(events: impl Iterator<Item = &'e Recorded> + Clone) -> Op
         Decided::Changed(it) => PlanChange::Changed(Box::new(changed(it, own))),
         Decided::Scheduled(it) => PlanChange::Scheduled(Box::new(scheduled(it))),
         Decided::Ordered(it) => PlanChange::AwaitingPayment(Box::new(ordered(it, own))),
+        Decided::Requested(it) => PlanChange::Requested(Box::new(requested(it))),
         Decided::Withdrawn(subscription_id) => PlanChange::Withdrawn(Withdrawn { subscription_id }),
     })
 }
@@ -210,7 +218,7 @@ pub fn without_numbers(mut change: PlanChange) -> PlanChange {
             ordered.order.number = None;
             None
         }
-        PlanChange::Withdrawn(_) => None,
+        PlanChange::Requested(_) | PlanChange::Withdrawn(_) => None,
     };
     if let Some(figures) = figures {
         figures.invoice.iter_mut().for_each(|invoice| invoice.number = None);

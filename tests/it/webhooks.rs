@@ -1,0 +1,10 @@
+//! Webhooks, outgoing: planned from the log, sent on the schedule, to nobody inside.
+
+mod api;
+mod cli;
+mod crash;
+mod gaps;
+mod receiver;
+mod schedule;
+mod ssrf;
+mod v1;
