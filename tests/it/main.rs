@@ -23,6 +23,7 @@ mod fuzz;
 mod golden;
 mod idempotency;
 mod journey;
+mod lemonsqueezy;
 mod local_postgres;
 mod lost_commit;
 mod openapi;

@@ -42,14 +42,15 @@ impl Scene {
         let stream = format!("account:{}", customer.account_id);
         let path = format!("/api/ledger/events?type=refund.requested&stream={stream}");
         let events = self.test.get(&path, &self.test.super_key).await.ok();
-        let requested = serde_json::from_value(events["data"][0]["data"].clone()).unwrap();
+        let requested = serde_json::from_value(events["data"][0]["payload"].clone()).unwrap();
         (customer.account_id.parse().unwrap(), requested)
     }
 
     /// Asks again what came of a refund, as the reconciler does, and records the answer.
     async fn ask_again(&self, customer: &Customer) -> Option<RefundOutcome> {
         let (account_id, requested) = self.requested(customer).await;
-        let outcome = refund::ask(&self.test.app, account_id, &requested).await.unwrap()?;
+        let outcome =
+            refund::ask(&self.test.app, account_id, requested.refund_id).await.unwrap()?;
         let refund_id = requested.refund_id;
         let command = RecordRefund { account_id, refund_id, outcome: outcome.clone() };
         self.test.submit(command).await.unwrap();
@@ -58,7 +59,8 @@ impl Scene {
 
     /// The customer's refund, as the ledger shows it.
     async fn shown(&self, customer: &Customer) -> Value {
-        let refunds = self.test.get("/api/refunds", &customer.key).await.ok();
+        let path = format!("/api/accounts/{}/refunds", customer.account_id);
+        let refunds = self.test.get(&path, &customer.key).await.ok();
         refunds["data"][0].clone()
     }
 
