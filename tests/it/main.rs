@@ -4,6 +4,7 @@
 
 mod harness;
 mod log;
+mod simulators;
 
 mod access;
 mod adjustments;
@@ -23,6 +24,7 @@ mod fuzz;
 mod golden;
 mod idempotency;
 mod journey;
+mod lemonsqueezy;
 mod local_postgres;
 mod lost_commit;
 mod openapi;
