@@ -14,5 +14,6 @@ pub mod inbox;
 mod meaning;
 pub mod reconcile;
 pub mod refund;
+pub mod running;
 pub mod shown;
 pub mod worker;

@@ -34,6 +34,16 @@ pub enum OrderStatus {
     Expired,
 }
 
+/// A checkout at a processor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AtProcessor {
+    /// Which processor.
+    pub processor: String,
+    /// That processor's id of the order.
+    pub processor_order_id: String,
+}
+
 /// An order as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +72,9 @@ pub struct OrderRow {
     pub processor: Option<String>,
     /// That processor's id of the order; `null` before checkout.
     pub processor_order_id: Option<String>,
+    /// The checkout that a processor was asked for, also where the order was paid by hand instead;
+    /// `null` where none was: money may come of it to the end.
+    pub at_processor: Option<AtProcessor>,
     /// The instant since which the processor waits; `null` before checkout.
     pub checkout_started_at: Option<Timestamp>,
     /// Where its page sends a customer who has paid; `null` where nobody said.
@@ -107,6 +120,7 @@ impl OrderRow {
             expires_at: placed.expires_at,
             processor: None,
             processor_order_id: None,
+            at_processor: None,
             checkout_started_at: None,
             success_url: None,
             cancel_url: None,
@@ -173,6 +187,12 @@ impl OrderRow {
                 self.status = OrderStatus::AwaitingPayment;
                 self.processor = Some(started.processor.clone());
                 self.processor_order_id = Some(started.processor_order_id.clone());
+                if started.processor != MANUAL {
+                    self.at_processor = Some(AtProcessor {
+                        processor: started.processor.clone(),
+                        processor_order_id: started.processor_order_id.clone(),
+                    });
+                }
                 self.checkout_started_at = Some(at);
                 self.success_url = started.success_url.clone();
                 self.cancel_url = started.cancel_url.clone();

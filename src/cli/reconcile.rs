@@ -54,9 +54,9 @@ fn human(runs: &[Run]) -> String {
         let Run { processor, from, to, complete, report } = run;
         let answered = if *complete { "" } else { ", and did not answer everything" };
         lines.push(format!(
-            "{processor}: asked about {} orders, {} refunds and what it did from {from} to {to} \
-             ({} things){answered}.",
-            report.orders, report.refunds, report.news
+            "{processor}: asked about {} orders, {} refunds, {} subscriptions and what it did from \
+             {from} to {to} ({} things){answered}.",
+            report.orders, report.refunds, report.subscriptions, report.news
         ));
         if report.findings.is_empty() {
             lines.push("  nothing differs".to_owned());

@@ -278,6 +278,7 @@ const TOO_EARLY: &[&str] = &[
     "refund_unknown",
     "subscription_not_linked",
     "subscription_not_begun",
+    "order_not_at_processor",
     "account_parked",
 ];
 

@@ -75,12 +75,15 @@ impl Finder<'_> {
     async fn order(&self, ordered: &Ordered) -> Result<Found, Trouble> {
         let rows = self.app.rows(Reach::Ledger);
         let row = match ordered {
-            Ordered::Theirs(id) => rows.find::<Orders>("processor_order_id", id).await?,
+            Ordered::Theirs(id) => rows.find::<Orders>("at_processor", id).await?,
             Ordered::Ours(id) => rows.get::<Orders>(&id.to_string()).await?,
             Ordered::Subscription { id, .. } => return self.subscription(id).await,
             Ordered::Unnamed => None,
         };
-        let row = row.filter(|row| row.processor.as_deref() == Some(self.processor));
+        let theirs = |row: &OrderRow| {
+            row.at_processor.as_ref().is_some_and(|it| it.processor == self.processor)
+        };
+        let row = row.filter(theirs);
         Ok(row.map_or(Found::Nowhere, |row| Found::Order(Box::new(row))))
     }
 

@@ -108,12 +108,18 @@ fn confirmation(order: &OrderRow, payment: &Payment, tax: Option<Money>) -> Conf
     let total = payment.amount;
     ConfirmPayment {
         account_id: order.account_id,
-        processor_order_id: order.processor_order_id.clone().unwrap_or_default(),
+        processor_order_id: theirs(order),
         processor_payment_id: payment.payment_id.clone(),
         // A merchant of record takes its own tax too: the share says what fits.
         amount: tax.is_none().then_some(total),
         merchant: tax.map(|tax| MerchantShare { total, tax }),
     }
+}
+
+/// The processor's id of an order that was found by it.
+fn theirs(order: &OrderRow) -> String {
+    let at_processor = order.at_processor.as_ref();
+    at_processor.map(|it| it.processor_order_id.clone()).unwrap_or_default()
 }
 
 fn captured_for(captured: &Captured, order: &OrderRow) -> Meaning {
@@ -162,7 +168,7 @@ fn linked(app: &App, it: &Subscription, order: &OrderRow) -> Meaning {
     let link = LinkSubscription {
         account_id,
         order_id: order.order_id,
-        processor: order.processor.clone().unwrap_or_default(),
+        processor: order.at_processor.as_ref().map(|it| it.processor.clone()).unwrap_or_default(),
         processor_subscription_id: it.subscription_id.clone(),
     };
     follow(app, it, account_id, vec![link.into()])
@@ -217,7 +223,7 @@ fn failed(payment: &Payment, reason: &str, order: &OrderRow) -> Meaning {
         account_id,
         RecordPaymentFailure {
             account_id,
-            processor_order_id: order.processor_order_id.clone().unwrap_or_default(),
+            processor_order_id: theirs(order),
             processor_payment_id: payment.payment_id.clone(),
             amount: payment.amount,
             reason: reason.to_owned(),

@@ -29,6 +29,7 @@ const LEASE_SECONDS: i64 = 60;
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 #[schemars(rename = "WebhookDeliveryStatus")]
 pub enum Status {
     /// Still to be sent, or to be sent again

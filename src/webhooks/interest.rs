@@ -20,7 +20,7 @@ pub enum News {
     Payments,
     /// Money that goes back.
     Refunds,
-    /// Disputes.
+    /// Money that a bank asks back.
     Disputes,
     /// The right to a plan, period after period.
     Subscriptions,
@@ -79,11 +79,11 @@ table! {
         }
         Payment(PaymentEvent) {
             PaymentCaptured "payment.captured" Payments,
-            PaymentFeeCharged "payment.fee_charged" Payments,
-            PaymentFailed "payment.failed" Payments,
             RefundRequested "refund.requested" Refunds,
             RefundProcessed "refund.processed" Refunds,
             RefundFailed "refund.failed" Refunds,
+            PaymentFeeCharged "payment.fee_charged" Payments,
+            PaymentFailed "payment.failed" Payments,
             RefundReported "refund.reported" Refunds,
             DisputeOpened "dispute.opened" Disputes,
             DisputeClosed "dispute.closed" Disputes,
@@ -104,7 +104,7 @@ table! {
             LimitsCustomised "subscription.limits_customised" Subscriptions,
             LimitsReapplied "subscription.limits_reapplied" Subscriptions,
             SubscriptionLinked "subscription.linked" Subscriptions,
-            // Between the ledger and the processor: what it changes is news of its own.
+            // What follows from a processor's word comes after it, as events of its own.
             SubscriptionFollowed "subscription.followed" Silent,
             PlanChangeRequested "subscription.plan_change_requested" Subscriptions,
         }

@@ -139,11 +139,13 @@ impl Outbound {
         if url.fragment().is_some() {
             return Err(UrlRefused::Fragment);
         }
+        let host = url.host_str().unwrap_or_default();
+        if host.strip_suffix('.').unwrap_or(host).split('.').any(str::is_empty) {
+            return Err(UrlRefused::Malformed);
+        }
         match literal(&url) {
             Some(address) if !self.may_call(address) => Err(UrlRefused::Inside),
-            None if is_own_name(url.host_str().unwrap_or_default()) && self.networks.is_empty() => {
-                Err(UrlRefused::Inside)
-            }
+            None if is_own_name(host) && self.networks.is_empty() => Err(UrlRefused::Inside),
             Some(_) | None => Ok(url),
         }
     }

@@ -27,6 +27,9 @@ use serde::Serialize;
 pub const NAMES: [&str; 4] =
     ["subscription_created", "subscription_updated", "subscription_canceled", "refund_processed"];
 
+/// The reason of a refund that nobody had asked the ledger for.
+const UNASKED: &str = "processor_refund";
+
 /// One of the four; the order of the fields is the page's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
@@ -137,16 +140,16 @@ fn tells(event: &Event) -> Option<Tells> {
             S::SubscriptionEnded(it) => Some(Tells::Canceled(it.subscription_id, it.at)),
             // Neither the plan nor the status is another.
             S::PlanChangeScheduled(_)
-            | S::PlanChangeWithdrawn(_)
-            | S::LimitsCustomised(_)
-            | S::LimitsReapplied(_)
+            | S::PlanChangeRequested(_)
             | S::SubscriptionLinked(_)
             | S::SubscriptionFollowed(_)
-            | S::PlanChangeRequested(_) => None,
+            | S::PlanChangeWithdrawn(_)
+            | S::LimitsCustomised(_)
+            | S::LimitsReapplied(_) => None,
         },
-        Event::Account(AccountEvent::Payment(PaymentEvent::RefundProcessed(_))) => {
-            Some(Tells::Refunded)
-        }
+        Event::Account(AccountEvent::Payment(
+            PaymentEvent::RefundProcessed(_) | PaymentEvent::RefundReported(_),
+        )) => Some(Tells::Refunded),
         Event::Account(_)
         | Event::Plan(_)
         | Event::Coupon(_)
@@ -208,16 +211,14 @@ fn canceled(id: SubscriptionId, at: Timestamp) -> Webhook {
 fn refunded(told: &Recorded, events: &[Recorded]) -> Result<Option<Webhook>, FoldError> {
     let keys = Refunds::keys(told);
     let row = keys.first().map(|id| as_of::row::<Refunds>(id, events)).transpose()?.flatten();
-    // The page's refund says why, and what the policy granted: one that nobody asked for here has
-    // neither, and is told in the standard format alone.
-    let asked = row.and_then(|row| Some((row.reason.clone()?, row.verdict?, row)));
-    Ok(asked.map(|(reason, verdict, row)| Webhook::RefundProcessed {
+    Ok(row.map(|row| Webhook::RefundProcessed {
         refund_id: row.refund_id.to_string(),
         amount: minor(row.amount),
-        reason,
+        reason: row.reason.unwrap_or_else(|| UNASKED.to_owned()),
         eligibility: Granted {
-            eligibility: verdict.eligibility,
-            days_since_subscription: verdict.days_since_period_start,
+            // The policy was not asked about what somebody sent back at the processor.
+            eligibility: row.verdict.map_or(Eligibility::None, |it| it.eligibility),
+            days_since_subscription: row.verdict.map_or(0, |it| it.days_since_period_start),
         },
     }))
 }

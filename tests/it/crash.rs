@@ -175,16 +175,14 @@ struct Load {
 
 impl Load {
     fn start(url: String, api_key: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (url, _) = watch::channel(url);
         let (count, acknowledged) = watch::channel(0);
         let enough = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for client in 0..8 {
             let caller = Caller {
-                client: reqwest::Client::builder()
-                    .timeout(Duration::from_secs(60))
-                    .build()
-                    .unwrap(),
+                client: crate::harness::client(),
                 url: url.subscribe(),
                 api_key: api_key.to_owned(),
             };

@@ -119,6 +119,14 @@ impl TestDb {
     }
 }
 
+/// A client of HTTP that gives up after a minute.
+pub(crate) fn client() -> reqwest::Client {
+    // It asks for a crypto provider even where it speaks plain HTTP; the second client of a process
+    // finds it there already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
 pub(crate) async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.map(drop)
 }
@@ -293,10 +301,7 @@ impl TestApp {
         let app = Arc::new(app.sending_by(outbound));
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
-        // The client asks for one even where it speaks plain HTTP; the second test of a process finds
-        // it there already.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = client();
         let super_key = String::new();
         let names = AtomicU32::new(0);
         let mut this = Self { db, app, url, address, clock, super_key, client, names };

@@ -84,7 +84,7 @@ pub(crate) const WRITES: [Row; 51] = [
 
 /// Writes of the route table that append nothing under a key of the caller's; those that close
 /// sessions are `DELETE /api/sessions/{id}` with another choice.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 15] = [
     "/api/billing/plan-change/preview",
     "/api/ledger/clock",
     "/sandbox/checkout/{id}/pay",
@@ -95,6 +95,13 @@ const OTHERS: [&str; 9] = [
     "/checkout/{id}/return",
     "DELETE /api/sessions",
     "DELETE /api/sessions/me",
+    // These append nothing: their keys are kept beside the webhooks (`webhooks/api.rs`).
+    "POST /api/webhooks/endpoints",
+    "PATCH /api/webhooks/endpoints/{id}",
+    "DELETE /api/webhooks/endpoints/{id}",
+    "/api/webhooks/endpoints/{id}/rotate-secret",
+    "/api/webhooks/endpoints/{id}/test",
+    "/api/webhooks/deliveries/{id}/resend",
     // Off, it closes what the other rows try; a switch that changes nothing appends nothing.
     "/api/admin/features/billing",
 ];

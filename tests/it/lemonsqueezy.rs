@@ -1,6 +1,7 @@
 //! Lemon Squeezy's adapter against a simulated Lemon Squeezy, over real HTTP, under every fault.
 
 mod checkouts;
+mod ledger;
 mod lists;
 mod messages;
 mod refunds;
@@ -9,7 +10,7 @@ mod subscriptions;
 use std::sync::Arc;
 
 use daybook::processors::{
-    Checkout, Processor, Started, Unanswered, lemonsqueezy::LemonSqueezy as Adapter,
+    Checkout, Processor, Started, Unanswered, lemonsqueezy::LemonSqueezy as Adapter, settings,
 };
 use daybook_events::{
     Currency, Money,
@@ -19,7 +20,10 @@ use daybook_events::{
 };
 use uuid::Uuid;
 
-use crate::simulators::lemonsqueezy::{Fault, LemonSqueezy, Paid};
+use crate::{
+    harness::TestApp,
+    simulators::lemonsqueezy::{Fault, LemonSqueezy, Paid},
+};
 
 /// Every fault after which the adapter can know how it ended, though it may take a second try.
 const FAULTS: [Fault; 8] = [
@@ -76,6 +80,13 @@ fn order() -> Checkout {
         success_url: Some("https://panel.example/billing?success=true".to_owned()),
         asked_before: false,
     }
+}
+
+/// A ledger whose orders Lemon Squeezy takes.
+async fn selling_there(sim: &LemonSqueezy) -> TestApp {
+    let settings =
+        settings::Settings { lemonsqueezy: Some(sim.settings()), ..settings::Settings::default() };
+    TestApp::start_with_processors(&settings).await
 }
 
 /// Somebody who has bought `pro` for 50.00, and 10.00 of tax on top.

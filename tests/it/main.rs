@@ -4,7 +4,6 @@
 
 mod harness;
 mod log;
-mod simulators;
 
 mod access;
 mod adjustments;

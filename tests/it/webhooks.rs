@@ -1,9 +1,10 @@
 //! Webhooks, outgoing: planned from the log, sent on the schedule, to nobody inside.
 
-mod api;
+pub(crate) mod api;
 mod cli;
 mod crash;
 mod gaps;
+mod guide;
 mod receiver;
 mod schedule;
 mod ssrf;

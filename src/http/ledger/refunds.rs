@@ -171,7 +171,9 @@ async fn settle(
     let position = match recorded {
         Ok(receipt) => receipt.position(),
         // Somebody else brought the same news.
-        Err(SubmitError::Rejected(Rejection::RefundAlreadySettled { .. })) => 0,
+        Err(SubmitError::Rejected(
+            Rejection::RefundAlreadySettled { .. } | Rejection::RefundKnown { .. },
+        )) => 0,
         Err(error) => return Err(error.into()),
     };
     Ok((made(requested, status), position))

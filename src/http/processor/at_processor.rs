@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use daybook_events::{
     Recorded,
-    event::{AccountEvent, HeldPlan, RunBy, SubscriptionEvent as S},
+    event::{AccountEvent, RunBy, SubscriptionEvent as S},
     ids::{AccountId, SubscriptionId},
     store::Receipt,
 };
@@ -16,18 +16,8 @@ use daybook_events::{
 use crate::{
     app::App,
     http::{error::ApiError, outcome::account_event},
+    settlement::running::{self, Intent},
 };
-
-/// What a processor is to do with a subscription that it runs.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Intent {
-    /// Move it to another plan or cycle, now.
-    ChangePlan(Box<HeldPlan>),
-    /// End it with its period.
-    Cancel,
-    /// Let it go on after all.
-    Resume,
-}
 
 /// Asks the processor for everything that a command's events intend; nothing where the ledger runs
 /// the subscription itself.
@@ -36,7 +26,9 @@ pub enum Intent {
 /// A processor that does not answer. The intent stands.
 pub async fn push(app: &Arc<App>, account: AccountId, receipt: &Receipt) -> Result<(), ApiError> {
     for (subscription, intent) in receipt.events.iter().filter_map(|event| intent_of(event)) {
-        ask_processor(app, account, subscription, &intent).await?;
+        if let Some(run_by) = run_by(app, account, subscription).await? {
+            running::ask(app, account, &run_by, &intent).await?;
+        }
     }
     Ok(())
 }
@@ -66,23 +58,6 @@ fn intent_of(recorded: &Recorded) -> Option<(SubscriptionId, Intent)> {
         | S::SubscriptionLinked(_)
         | S::SubscriptionFollowed(_) => None,
     }
-}
-
-/// Asks the processor that runs a subscription, where one does.
-///
-/// # Errors
-/// A processor that does not answer.
-async fn ask_processor(
-    app: &Arc<App>,
-    account: AccountId,
-    subscription: SubscriptionId,
-    intent: &Intent,
-) -> Result<(), ApiError> {
-    let Some(run_by) = run_by(app, account, subscription).await? else { return Ok(()) };
-    let RunBy { processor, processor_subscription_id } = run_by;
-    tracing::warn!(%processor, %processor_subscription_id, ?intent, "nobody asks this processor");
-    let text = format!("{processor} cannot be asked now; it will be, and the request stands");
-    Err(ApiError::new("processor_unavailable", text))
 }
 
 /// The processor that runs a subscription, live or ended.

@@ -12,6 +12,7 @@ use crate::{
     bad_input::scene::{Names, Scene, State, fill, text},
     harness::Answered,
     idempotency::WRITES,
+    webhooks,
 };
 
 /// An id of the same form that is nobody's.
@@ -40,6 +41,8 @@ fn own_id(path: &str, name: &str) -> &'static str {
         (Some("keys"), _) => "{key}",
         (Some("sessions"), _) => "{session}",
         (Some("refunds"), _) => "{refund}",
+        (Some("webhooks"), _) if path.contains("/deliveries/") => "{delivery}",
+        (Some("webhooks"), _) => "{endpoint}",
         (Some("billing"), _) if path.contains("invoices") => "{invoice}",
         (Some("billing"), _) => "{sub}",
         _ => "{ord}",
@@ -71,7 +74,8 @@ fn seen(answer: &Answered, names: &Names) -> (u16, String, String) {
 
 /// Somebody who has everything: an account, a refund, a key, a session, room set aside, …
 async fn somebody(scene: &Scene) -> Names {
-    let (_, mut names) = scene.enter(State::Adjustable).await;
+    let (customer, mut names) = scene.enter(State::Adjustable).await;
+    names.extend(webhooks::api::names(&scene.test, &customer).await);
     let (_, refunded) = scene.enter(State::Refunded).await;
     names.insert("refund", refunded["refund"].clone());
     names

@@ -31,6 +31,8 @@ const PASSWORD: &str = "pa55-Serving-planted-7c1e";
 const OWNER_PASSWORD: &str = "pa55-Owner-planted-91d4";
 const SEAL: &str = "seal-planted-5e1f0c2b7a9d4e6f8a1b3c5d7e9f0a2b";
 const SANDBOX: &str = "sandbox-planted-0d2c4b6a8e1f3a5c7b9d0e2f4a6c8b1d";
+const RAZORPAY: &str = "razorpay-key-planted-8f1b3d5c7a9e";
+const RAZORPAY_WEBHOOK: &str = "razorpay-webhook-planted-2c4e6a8b0d1f";
 
 /// Secrets by what they are, and what was said by whom.
 #[derive(Default)]
@@ -48,6 +50,8 @@ impl Watch {
             ("the password of DAYBOOK_OWNER_URL", OWNER_PASSWORD),
             ("the seal's secret", SEAL),
             ("the sandbox's secret", SANDBOX),
+            ("Razorpay's key secret", RAZORPAY),
+            ("Razorpay's webhook secret", RAZORPAY_WEBHOOK),
         ] {
             watch.plant(name, secret);
         }
@@ -104,6 +108,14 @@ fn program(scene: &Scene) -> Command {
         .env("DATABASE_URL", with_password(&scene.test.db.serving_url, PASSWORD))
         .env("DAYBOOK_OWNER_URL", with_password(&scene.test.db.owner_url, OWNER_PASSWORD))
         .env("DAYBOOK_ACCEPT_CLOCK", "1")
+        .env("RAZORPAY_KEY_ID", "rzp_test_planted")
+        .env("RAZORPAY_KEY_SECRET", RAZORPAY)
+        .env("RAZORPAY_WEBHOOK_SECRET", RAZORPAY_WEBHOOK)
+        // Nobody is there; what is to be paid is paid in the sandbox.
+        .env("RAZORPAY_BASE_URL", "http://127.0.0.1:1")
+        .env("DAYBOOK_PROCESSOR_PANEL", "sandbox")
+        .env("DAYBOOK_PROCESSOR_PROCESSOR", "sandbox")
+        .env("DAYBOOK_PROCESSOR_V1", "sandbox")
         .env("RUST_LOG", "trace")
         .env("RUST_BACKTRACE", "full")
         .stdin(Stdio::null())
@@ -412,6 +424,15 @@ async fn no_secret_is_told_where_the_configuration_is_wrong() {
         let mut command = program(&scene);
         command.args(args);
         runs.push((command, format!("{args:?}")));
+    }
+    for (setting, value) in [
+        ("RAZORPAY_KEY_SECRET_FILE", "/nowhere"),
+        ("RAZORPAY_KEY_SECRET", ""),
+        ("RAZORPAY_KEY_ID", "rzp_live_planted"),
+    ] {
+        let mut command = program(&scene);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).env(setting, value);
+        runs.push((command, format!("{setting} in the wrong")));
     }
     for (command, name) in runs {
         let (exit, said) = said_by(command).await;

@@ -4,6 +4,7 @@ use daybook::http::{route::Route, routes::ROUTES};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, State, fill, refusal};
+use crate::webhooks;
 
 const SOUND: &str = r#"{"planId":"pro","billingCycle":"monthly"}"#;
 
@@ -68,7 +69,8 @@ async fn a_body_that_is_not_the_json_asked_for_is_refused_by_its_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_that_takes_a_body_is_as_strict() {
     let scene = Scene::start().await;
-    let (customer, names) = scene.enter(State::Subscribed).await;
+    let (customer, mut names) = scene.enter(State::Subscribed).await;
+    names.extend(webhooks::api::names(&scene.test, &customer).await);
     let before = scene.test.log_position().await;
     let mut checked = 0;
     let takes_json =
@@ -77,6 +79,8 @@ async fn every_route_that_takes_a_body_is_as_strict() {
         let id = match () {
             () if route.path.starts_with("/api/accounts/") => "{account}",
             () if route.path.contains("invoices") => "{invoice}",
+            () if route.path.contains("/deliveries/") => "{delivery}",
+            () if route.path.contains("/webhooks/") => "{endpoint}",
             () => "{sub}",
         };
         let path = fill(&route.path.replace("{id}", id), &names);
@@ -93,7 +97,7 @@ async fn every_route_that_takes_a_body_is_as_strict() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 53);
+    assert_eq!(checked, 58);
     assert_eq!(scene.test.log_position().await, before);
 }
 

@@ -1,27 +1,14 @@
 //! Checkouts: what is sent, what comes back, and what a customer of the v1 dialect sees.
 
-use std::sync::Arc;
-
-use daybook::{
-    app::{App, Face},
-    http::{
-        self,
-        server::{self, Limits},
-    },
-    processors::{
-        Processor, Started, Unanswered,
-        lemonsqueezy::{LemonSqueezy as Adapter, Settings},
-        settings,
-    },
+use daybook::processors::{
+    Processor, Started, Unanswered,
+    lemonsqueezy::{LemonSqueezy as Adapter, Settings},
 };
-use daybook_events::{Currency, period::Cycle, store::Options};
+use daybook_events::period::Cycle;
 use serde_json::json;
 
-use super::{FAULTS, adapter, order, plan, refused, usd};
-use crate::{
-    harness::{TestApp, opening},
-    simulators::lemonsqueezy::{Fault, LemonSqueezy, RefusalShape},
-};
+use super::{FAULTS, adapter, order, plan, refused, selling_there, usd};
+use crate::simulators::lemonsqueezy::{Fault, LemonSqueezy, RefusalShape};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkout_is_the_documented_one_field_by_field() {
@@ -151,27 +138,11 @@ async fn what_lemon_squeezy_does_not_do_is_said() {
     refused(adapter.capture("orders/1", usd(1)).await, "nothing to capture");
 }
 
-/// A second server of a ledger, with Lemon Squeezy as its processor: its address.
-async fn selling_there(test: &TestApp, sim: &LemonSqueezy) -> String {
-    let mut options = Options::default();
-    options.clock = test.clock.clone();
-    let listener = server::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let face = Face { public_url: url.clone(), currency: Currency::USD, upgrade_url: None };
-    let settings =
-        settings::Settings { lemonsqueezy: Some(sim.settings()), ..settings::Settings::default() };
-    let app = App::open(test.db.pool().await, options, &opening(), face, &settings).await;
-    let filter = http::filter(Arc::new(app.unwrap()), Limits::default());
-    tokio::spawn(server::serve(listener, filter, Limits::default(), std::future::pending()));
-    url
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_v1_dialect_sends_customers_to_lemon_squeezys_page() {
     let sim = LemonSqueezy::start().await;
-    let mut test = TestApp::start().await;
+    let test = selling_there(&sim).await;
     let customer = test.customer().await;
-    test.url = selling_there(&test, &sim).await;
     let urls = ("https://panel.example/a", "https://panel.example/b");
     let body = json!({ "plan": "pro", "success_url": urls.0, "cancel_url": urls.1 });
     let path = "/api/v1/billing/checkout";

@@ -40,7 +40,7 @@ async fn a_checkout_is_an_order_at_razorpay_in_subunits_under_our_order_as_its_r
 /// Asks for a checkout under a key, until it is there.
 async fn insist(scene: &Scene, customer: &Customer, key: &str) -> Value {
     let body = json!({ "planId": "pro", "billingCycle": "monthly" });
-    for _ in 0..5 {
+    for _ in 0..8 {
         let path = "/api/billing/checkout";
         let answer = scene.test.post_keyed(path, &customer.key, key, &body).await;
         if answer.status == 200 {

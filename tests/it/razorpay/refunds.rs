@@ -42,7 +42,7 @@ impl Scene {
         let stream = format!("account:{}", customer.account_id);
         let path = format!("/api/ledger/events?type=refund.requested&stream={stream}");
         let events = self.test.get(&path, &self.test.super_key).await.ok();
-        let requested = serde_json::from_value(events["data"][0]["data"].clone()).unwrap();
+        let requested = serde_json::from_value(events["data"][0]["payload"].clone()).unwrap();
         (customer.account_id.parse().unwrap(), requested)
     }
 
@@ -59,7 +59,8 @@ impl Scene {
 
     /// The customer's refund, as the ledger shows it.
     async fn shown(&self, customer: &Customer) -> Value {
-        let refunds = self.test.get("/api/refunds", &customer.key).await.ok();
+        let path = format!("/api/accounts/{}/refunds", customer.account_id);
+        let refunds = self.test.get(&path, &customer.key).await.ok();
         refunds["data"][0].clone()
     }
 

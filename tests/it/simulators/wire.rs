@@ -148,6 +148,8 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn serve(simulated: Arc<impl Simulated>) -> Self {
+        // Tests that ask it directly have a client of their own, which asks for one.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let faults = Arc::new(Faults::new());

@@ -28,6 +28,8 @@ pub(crate) enum Act {
     Reset,
     /// Says something that is no HTTP.
     Babble,
+    /// Answers at length.
+    Long,
 }
 
 /// What came.
@@ -115,6 +117,11 @@ impl Receiver {
             }
             Act::Reset => {
                 let _ = stream.set_zero_linger();
+            }
+            Act::Long => {
+                let _ =
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n").await;
+                let _ = stream.write_all(&vec![b'x'; 100_000]).await;
             }
             Act::Babble => {
                 let _ = stream.write_all(b"\0\0\0 what?\r\n\r\n").await;
