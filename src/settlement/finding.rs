@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    ids::{AccountId, RefundId},
+    ids::{AccountId, OrderId, RefundId},
     world::World,
 };
 use daybook_projections::{
@@ -18,7 +18,7 @@ use daybook_projections::{
 use super::apply::Trouble;
 use crate::{
     app::App,
-    processors::news::{News, Ordered, Refund, Subscription},
+    processors::news::{BillingReason, News, Ordered, Refund, Subscription},
 };
 
 /// What of ours the news speaks of.
@@ -55,8 +55,12 @@ pub(super) async fn find(app: &Arc<App>, processor: &str, news: &News) -> Result
         News::Refund(refund) => finder.refund(refund).await,
         News::RefundedInAll(refunded) => {
             match (finder.payment(&refunded.payment_id).await?, &refunded.order) {
-                // What a subscription began with is booked as its order's payment.
-                (Found::Nowhere, Ordered::Subscription { id, .. }) => finder.first_of(id).await,
+                // What a subscription began with is booked as its order's payment. What renewed it is
+                // known by itself, sooner or later.
+                (Found::Nowhere, Ordered::Subscription { id, reason: BillingReason::Initial }) => {
+                    finder.first_of(id).await
+                }
+                (Found::Nowhere, Ordered::Ours(order)) => finder.payment_of(*order).await,
                 (found, _) => Ok(found),
             }
         }
@@ -131,6 +135,17 @@ impl Finder<'_> {
             return self.order(&Ordered::Ours(payment.order_id)).await;
         }
         self.subscription(&it.subscription_id).await
+    }
+
+    /// The payment of an order of ours.
+    async fn payment_of(&self, order: OrderId) -> Result<Found, Trouble> {
+        let Found::Order(order) = self.order(&Ordered::Ours(order)).await? else {
+            return Ok(Found::Nowhere);
+        };
+        let Some(payment) = order.payment_id else { return Ok(Found::Nowhere) };
+        let row = self.app.rows(Reach::Ledger).get::<Payments>(&payment.to_string()).await?;
+        let row = row.filter(|row| row.processor == self.processor);
+        Ok(row.map_or(Found::Nowhere, |row| Found::Payment(Box::new(row))))
     }
 
     /// The payment that a subscription of theirs began with.
