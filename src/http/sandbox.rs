@@ -334,7 +334,8 @@ pub(super) async fn order_at(
     processor: &str,
 ) -> Result<OrderRow, ApiError> {
     app.settled(Reach::Ledger).await;
-    let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
-    let of_processor = |row: &OrderRow| row.processor.as_deref() == Some(processor);
+    let row = app.rows(Reach::Ledger).find::<Orders>("at_processor", call.capture(0)).await?;
+    let of_processor =
+        |row: &OrderRow| row.at_processor.as_ref().is_some_and(|it| it.processor == processor);
     row.filter(of_processor).ok_or_else(ApiError::not_found)
 }
