@@ -49,9 +49,11 @@ pub(super) async fn find(app: &Arc<App>, processor: &str, news: &News) -> Result
     let finder = Finder { app, processor };
     match news {
         News::Captured(captured) => finder.order(&captured.payment.order).await,
-        News::Authorised(payment) | News::Failed { payment, .. } => {
-            finder.order(&payment.order).await
-        }
+        News::Authorised(payment) => match finder.payment(&payment.payment_id).await? {
+            booked @ Found::Payment(_) => Ok(booked),
+            _not_booked => finder.order(&payment.order).await,
+        },
+        News::Failed { payment, .. } => finder.order(&payment.order).await,
         News::Refund(refund) => finder.refund(refund).await,
         News::RefundedInAll(refunded) => {
             match (finder.payment(&refunded.payment_id).await?, &refunded.order) {
