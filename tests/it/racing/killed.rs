@@ -127,7 +127,8 @@ impl Product<'_> {
         by: Bringer,
         (pass, strike): (usize, Strike),
     ) {
-        let plan = |victim| Plan { pass, strike, commits: false, victim: Some(victim) };
+        let plan =
+            |victim| Plan { pass, strike, commits: false, for_ever: false, victim: Some(victim) };
         if by == Reconciler {
             let child = self.command(&["reconcile"]).spawn().unwrap();
             self.proxy.will(plan(i32::try_from(child.id().unwrap()).unwrap()));

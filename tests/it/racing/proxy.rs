@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) strike: Strike,
     /// Whether only the ledger's commits count.
     pub(super) commits: bool,
+    /// Whether it strikes at everything that comes after, too.
+    pub(super) for_ever: bool,
     /// Who is killed; without one the connection is cut.
     pub(super) victim: Option<i32>,
 }
@@ -103,6 +105,7 @@ fn meets(planned: &Planned, message: &[u8]) -> Option<Plan> {
     let plan = planned.as_mut()?;
     match plan.pass {
         _ if plan.commits && !message.ends_with(COMMIT) => None,
+        0 if plan.for_ever => Some(*plan),
         0 => planned.take(),
         _ => {
             plan.pass -= 1;

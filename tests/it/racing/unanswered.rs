@@ -94,3 +94,15 @@ async fn what_is_only_authorised_is_captured_whoever_booked_it_first() {
     }
     scene.verified().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_is_booked_a_week_late_is_not_taken_for_one_that_razorpay_does_not_know() {
+    let scene = Scene::start().await;
+    let server = scene.server();
+    let mut race = scene.race().await;
+    race.at = scene.another_day();
+    for by in [Bringer::Reconciler, Bringer::Webhook] {
+        scene.bring(&server, &race, by).await.unwrap();
+    }
+    assert_eq!(scene.faults(&server, &race).await, Vec::<String>::new());
+}
