@@ -4,11 +4,11 @@
 //!
 //! | file | what fails | cases |
 //! |---|---|---|
-//! | `stopped` | one of the four stops for good between any two of its steps, and comes again | every step, in 24 orders |
-//! | `lost` | the database's answer to a commit, or the commit | 24 orders × 3 commits × 2 |
-//! | `unanswered` | Razorpay's answers to the reconciler and to the worker that captures | 24 orders × 4 and × 3 |
-//! | `together` | nothing, but all four come at once; two payments of one order | 50; 30 orders |
-//! | `killed` | the server, by `SIGKILL` | 4 orders × 4 bringers × moments |
+//! | `stopped` | one of the four stops for good between any two of its steps, and comes again | 24 orders, each at its share of the steps: about 300 (1200 with `DAYBOOK_RACING_EVERY=1`) |
+//! | `lost` | a commit or its answer; any statement or its answer | 24 orders × 2 commits; about 70 statements |
+//! | `unanswered` | Razorpay's answers to the reconciler, and to whoever captures | 24 orders × 3; 24 orders × 3 |
+//! | `together` | nothing, but all four come at once to two servers; two payments of one order | 24, 50 at once; 30 orders, 20 at once |
+//! | `killed` | the server or the reconciler's process, by `SIGKILL` | 4 orders × 4 bringers × 2 moments |
 //!
 //! Each ends with the same [check](books), and `planted` shows what that finds.
 

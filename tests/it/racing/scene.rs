@@ -82,6 +82,13 @@ pub(super) fn orders() -> Vec<Order> {
     orders
 }
 
+/// Every so manieth moment is struck in an order, and each order begins with another one, so that
+/// every moment has its share of the orders. `DAYBOOK_RACING_EVERY=1` strikes each in all of them.
+pub(super) fn every(usual: usize) -> usize {
+    let asked = std::env::var("DAYBOOK_RACING_EVERY").ok();
+    asked.map_or(usual, |asked| asked.parse().unwrap())
+}
+
 /// Lets a future make so many steps and drops it there, as a process that dies does: `None` where
 /// it was not done by then. A step is what it does between two waits, and the last wait is over.
 pub(super) async fn stopped_after<T>(steps: usize, work: impl Future<Output = T>) -> Option<T> {

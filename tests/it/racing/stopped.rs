@@ -1,7 +1,7 @@
 //! One of the four stops for good between any two of its steps, the others come after it as in each
 //! order, and then it comes again.
 
-use super::scene::{Bringer, Order, Scene, Server, orders, stopped_after};
+use super::scene::{Bringer, Order, Scene, Server, every, orders, stopped_after};
 
 /// Runs one order in which a bringer stops after so many steps; tells what is wrong in the end, or
 /// `None` where it was done before.
@@ -39,12 +39,9 @@ async fn stop(
     }
 }
 
-/// Stops somebody at every so manieth step of each order, where each order begins with another one:
-/// so every step is struck, each in its share of the orders. `DAYBOOK_RACING_EVERY=1` strikes every
-/// step in every order.
-async fn stops_anywhere(who: Bringer, every: usize) {
-    let asked = std::env::var("DAYBOOK_RACING_EVERY").ok().and_then(|it| it.parse().ok());
-    let every = asked.unwrap_or(every);
+/// Stops somebody at so many of its steps in all 24 orders.
+async fn stops_anywhere(who: Bringer, usual: usize) {
+    let every = every(usual);
     let scene = Scene::start().await;
     let server = scene.server();
     let mut cases = 0;
@@ -71,10 +68,10 @@ async fn a_confirm_call_that_stops_anywhere_and_comes_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_or_its_worker_that_stops_anywhere_and_comes_again() {
-    stops_anywhere(Bringer::Webhook, 3).await;
+    stops_anywhere(Bringer::Webhook, 5).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reconciler_that_stops_anywhere_and_comes_again() {
-    stops_anywhere(Bringer::Reconciler, 4).await;
+    stops_anywhere(Bringer::Reconciler, 8).await;
 }
