@@ -5,7 +5,7 @@
 //! | file | what fails | cases |
 //! |---|---|---|
 //! | `stopped` | one of the four stops for good between any two of its steps, and comes again | 24 orders, each at its share of the steps: about 300 (1200 with `DAYBOOK_RACING_EVERY=1`) |
-//! | `lost` | a commit or its answer; any statement or its answer | 24 orders × 2 commits; about 70 statements |
+//! | `lost` | a commit or its answer; any statement or its answer | 24 orders × 2 commits; about 50 statements |
 //! | `unanswered` | Razorpay's answers to the reconciler, and to whoever captures | 24 orders × 3; 24 orders × 3 |
 //! | `together` | nothing, but all four come at once to two servers; two payments of one order | 24, 50 at once; 30 orders, 20 at once |
 //! | `killed` | the server or the reconciler's process, by `SIGKILL` | 4 orders × 4 bringers × 2 moments |

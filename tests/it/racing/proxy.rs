@@ -134,7 +134,8 @@ async fn relay(mut client: UnixStream, upstream: &Path, planned: &Planned) -> st
                     let _ = server.read(&mut answered).await?;
                 }
                 if let Some(victim) = plan.victim {
-                    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+                    // It may have ended by itself meanwhile.
+                    let _ = kill(Pid::from_raw(victim), Signal::SIGKILL);
                 }
                 return Ok(());
             }
