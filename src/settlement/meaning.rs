@@ -221,27 +221,24 @@ fn authorised(payment: &Payment, order: &OrderRow) -> Meaning {
     }
 }
 
-/// A signed return books a payment that is authorised; where the processor does not take it by
-/// itself, it is taken now, or it would lapse and the books be wrong.
+/// A customer who comes back, or a confirm call, brings Razorpay's word for a payment that may be
+/// no more than authorised. It is booked then, so it has to be taken: else it lapses.
 fn booked_before(payment: &Payment, booked: &PaymentRow) -> Meaning {
-    // Its fee was told with its capture.
     if booked.fee.is_some() {
-        return Meaning::Nothing("it was taken since");
+        return Meaning::Nothing("it is booked with its fee, so it is taken");
     }
+    let then = ConfirmPayment {
+        account_id: booked.account_id,
+        processor_order_id: booked.processor_order_id.clone(),
+        processor_payment_id: payment.payment_id.clone(),
+        amount: Some(payment.amount),
+        merchant: None,
+    };
     Meaning::Capture {
         account: booked.account_id,
         payment_id: payment.payment_id.clone(),
         amount: payment.amount,
-        then: Box::new(
-            ConfirmPayment {
-                account_id: booked.account_id,
-                processor_order_id: booked.processor_order_id.clone(),
-                processor_payment_id: payment.payment_id.clone(),
-                amount: Some(payment.amount),
-                merchant: None,
-            }
-            .into(),
-        ),
+        then: Box::new(then.into()),
     }
 }
 
