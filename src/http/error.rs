@@ -13,6 +13,7 @@ use super::{json::JsonError, server::BodyError};
 use crate::{
     processors::{ProcessorError, Unanswered},
     settlement::{apply::Trouble, refund::NotAsked},
+    webhooks::WebhookError,
 };
 
 /// Whose words an address speaks: it decides how a refusal is dressed.
@@ -248,6 +249,18 @@ impl From<NotAsked> for ApiError {
         match error {
             NotAsked::Processor(error) => error.into(),
             NotAsked::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Database(error) => error.into(),
+            WebhookError::Engine(error) => error.into(),
+            WebhookError::Store(error) => error.into(),
+            WebhookError::KeyReused => Self::new("idempotency_key_reused", error.to_string()),
+            WebhookError::Event(_) | WebhookError::Damaged(_) => Self::internal(&error),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! What an endpoint of the Standard Webhooks format is sent: `{"type","timestamp","data"}`, less
-//! than 20 kB. The data are the event's own fields with its position, its account and the number of
-//! its document.
+//! What an endpoint of the Standard Webhooks format is sent: `{"type","timestamp","data"}`.
+//!
+//! It has less than 20 kB; the data are the event's own fields with its position, its account and the
+//! number of its document.
 //!
 //! Particulars of people are left out for whomever: a receiver that may have them asks for them.
 

@@ -148,8 +148,47 @@ async fn a_person_pays_on_the_page_and_the_panel_confirms_it() {
     assert_eq!(me["status"], "active");
     browser.client.goto(url).await.unwrap();
     assert_eq!(browser.text("h1").await, "This order is paid");
-    let forms = browser.client.find_all(Locator::Css("form, button")).await.unwrap();
+    let forms = browser.client.find_all(Locator::Css("form[action$='/pay']")).await.unwrap();
     assert!(forms.is_empty());
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_lets_everything_happen_that_happens_with_processors() {
+    let test = TestApp::start().await;
+    let customer = test.customer().await;
+    let checkout = test.checkout(&customer, "pro").await;
+    let url = checkout["checkoutUrl"].as_str().unwrap();
+    let browser = Browser::start().await;
+    browser.client.goto(url).await.unwrap();
+    browser.click("button[value=late]").await;
+    assert!(browser.text("main").await.contains("In 10 seconds it is captured after all."));
+    browser.click("a.button").await;
+    assert_eq!(browser.text(".state").await, "failed");
+    browser.click("button[value=twice]").await;
+    browser.click("#back").await;
+    assert_eq!(browser.text(".state.good").await, "captured");
+    let captured = browser.client.find_all(Locator::Css(".state.good")).await.unwrap();
+    assert_eq!(captured.len(), 2);
+
+    let amount = "form[action$='/refund'] input[name=amount]";
+    let field = browser.client.find(Locator::Css(amount)).await.unwrap();
+    field.clear().await.unwrap();
+    field.send_keys("5").await.unwrap();
+    browser.click("form[action$='/refund'] button").await;
+    assert!(browser.text("main").await.contains("5.00 USD went back."));
+    let field = browser.client.find(Locator::Css(amount)).await.unwrap();
+    field.clear().await.unwrap();
+    field.send_keys("99").await.unwrap();
+    browser.click("form[action$='/refund'] button").await;
+    assert_eq!(browser.text("h1").await, "That cannot be done");
+    assert!(browser.text("main").await.contains("10.00 USD of this payment can still go back"));
+    browser.click("a.button").await;
+    browser.click("button[value=open]").await;
+    browser.click("button[value=won]").await;
+    assert!(browser.text("main").await.contains("A dispute was won: the seller keeps it."));
+    let errors = browser.console_errors().await;
+    assert!(!errors.iter().any(|error| error.contains("Security Policy")), "{errors:?}");
     browser.close().await;
 }
 
@@ -266,7 +305,7 @@ async fn every_page_fits_every_width_and_is_legible_in_both_schemes() {
     let shots: PathBuf = std::env::temp_dir().join("daybook-screenshots");
     std::fs::create_dir_all(&shots).unwrap();
     let returning = returning(&test, "https://panel.example").await;
-    for page in ["open", "failed", "taken", "paid", "returning", "returning-paid"] {
+    for page in ["open", "failed", "taken", "paid", "dealt", "returning", "returning-paid"] {
         let url = if page.starts_with("returning") { &returning } else { url };
         browser.client.goto(url).await.unwrap();
         match page {
@@ -279,6 +318,19 @@ async fn every_page_fits_every_width_and_is_legible_in_both_schemes() {
                     "signature": browser.text("#signature").await,
                 });
                 test.confirm(&customer, &paid).await;
+            }
+            "dealt" => {
+                let payments = test.app.sandbox.as_ref().unwrap().books();
+                let extract = payments.of_order(checkout["orderId"].as_str().unwrap()).await;
+                for payment in extract.unwrap().payments.iter().filter(|it| it.is_captured()) {
+                    for (what, form) in [("refund", "amount=5"), ("dispute", "outcome=open")] {
+                        let path = format!("/sandbox/payments/{}/{what}", payment.payment_id);
+                        let json = [("accept", "application/json")];
+                        test.send("POST", &path, "", &json, Some(form.into())).await.ok();
+                    }
+                }
+                browser.client.goto(url).await.unwrap();
+                assert!(browser.text("main").await.contains("asks for it back"));
             }
             "returning-paid" => {
                 let pay = format!("{}/pay", page_of(url));

@@ -1,8 +1,8 @@
 //! Cut connections: wherever the wire breaks, the same request under the same key brings about what
 //! an uncut one does, once.
 //!
-//! The sandbox keeps no state of its own: what it has been asked is in the log, as checkouts that
-//! were started and refunds that were settled, so one comparison covers both.
+//! What the sandbox has been asked is in the log, as checkouts that were started and refunds that
+//! were settled, so one comparison covers both; its own books go by the same ids.
 
 mod wire;
 

@@ -38,6 +38,7 @@ mod races;
 mod rate_limits;
 mod razorpay;
 mod reference_page;
+mod sandbox;
 mod scheduler;
 mod second_wall;
 mod seed_processor;

@@ -28,7 +28,6 @@ use crate::http::{
 use crate::{
     app::App,
     webhooks::{
-        WebhookError,
         delivery::{self, Attempt, Delivery, Status},
         endpoint::{self, Changes, Endpoint, Format, NewEndpoint},
         message,
@@ -212,18 +211,6 @@ impl From<Delivery> for DeliveryShape {
             next_at: it.next_at,
             planned_at: it.planned_at,
             finished_at: it.finished_at,
-        }
-    }
-}
-
-impl From<WebhookError> for ApiError {
-    fn from(error: WebhookError) -> Self {
-        match error {
-            WebhookError::Database(error) => error.into(),
-            WebhookError::Engine(error) => error.into(),
-            WebhookError::Store(error) => error.into(),
-            WebhookError::KeyReused => Self::new("idempotency_key_reused", error.to_string()),
-            WebhookError::Event(_) | WebhookError::Damaged(_) => Self::internal(&error),
         }
     }
 }
