@@ -18,7 +18,7 @@ use daybook_projections::{
 use super::apply::Trouble;
 use crate::{
     app::App,
-    processors::news::{News, Ordered, Refund, Subscription},
+    processors::news::{BillingReason, News, Ordered, Refund, Subscription},
 };
 
 /// What of ours the news speaks of.
@@ -55,8 +55,11 @@ pub(super) async fn find(app: &Arc<App>, processor: &str, news: &News) -> Result
         News::Refund(refund) => finder.refund(refund).await,
         News::RefundedInAll(refunded) => {
             match (finder.payment(&refunded.payment_id).await?, &refunded.order) {
-                // What a subscription began with is booked as its order's payment.
-                (Found::Nowhere, Ordered::Subscription { id, .. }) => finder.first_of(id).await,
+                // What a subscription began with is booked as its order's payment. What it was
+                // billed later goes by its own id, and may not have come yet.
+                (Found::Nowhere, Ordered::Subscription { id, reason: BillingReason::Initial }) => {
+                    finder.first_of(id).await
+                }
                 (found, _) => Ok(found),
             }
         }
