@@ -1,40 +1,32 @@
 //! The reconciler: settles what no message told, by asking the processors.
 //!
-//! Every order that waits, every refund without an answer, and everything that a processor did of
-//! late is asked for; what comes back goes the way of every other news. What differed is reported:
-//! what was missed and is booked now, what does not fit, what only one side knows.
+//! Every order that waits, every refund without an answer, every subscription that a processor runs,
+//! and everything that it did of late is asked for; what comes back goes the way of every other
+//! news. What differed is reported: what was missed and is booked now, what does not fit, what only
+//! one side knows.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+mod lately;
+mod open;
+mod report;
+mod running;
+
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_events::{
-    Rejection, Timestamp,
-    commands::{RecordRefund, Returns, StartCheckout},
-    event::{ProcessorStatus, RunBy},
+    Origin, Rejection, Timestamp,
+    commands::Command,
     ids::AccountId,
     store::{Request, SubmitError},
-    world::World,
 };
-use daybook_projections::{
-    orders::{OrderRow, Orders},
-    payments::{PaymentRow, Payments},
-    query::{Between, Reach},
-    refunds::{RefundRow, Refunds},
-    subscriptions::{SubscriptionRow, Subscriptions},
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{
-    apply::{Messenger, Mode, Outcome, State, Trouble, apply},
-    refund::{self, NotAsked},
-    running::{self, Intent},
-};
+pub use self::report::{Difference, Finding, PastRun, Report, Run, past};
+use super::apply::{Messenger, Mode, Outcome, State, Trouble, apply};
 use crate::{
     app::App,
-    processors::{Processor, ProcessorError, Unanswered, manual, news::News},
+    processors::{Processor, Unanswered, manual, news::News},
 };
 
 /// How many rows are read at once.
@@ -43,81 +35,6 @@ const PAGE: i64 = 200;
 const FIRST_DAYS: i64 = 30;
 /// How far a run reaches into what was asked before, in days: a payment may be authorised so late.
 const OVERLAP_DAYS: i64 = 4;
-/// What is so new, in seconds, may still be on its way to the ledger, or to the processor's list.
-const SETTLING_SECONDS: i64 = 120;
-
-/// What was found to differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Difference {
-    /// The processor knew it, the ledger did not; now it does.
-    Missed,
-    /// The ledger had an intent without its outcome; now it has it.
-    Settled,
-    /// It does not fit what the ledger has: somebody has to look.
-    Unfit,
-    /// The processor has something that the ledger can place nowhere.
-    UnknownHere,
-    /// The ledger has a payment that the processor does not list.
-    UnknownThere,
-    /// The processor has not answered: asked again next time.
-    Unanswered,
-}
-
-impl Difference {
-    /// Whether somebody has to look at it.
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        match self {
-            Self::Missed | Self::Settled => false,
-            Self::Unfit | Self::UnknownHere | Self::UnknownThere | Self::Unanswered => true,
-        }
-    }
-}
-
-/// One thing that differed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// How.
-    pub difference: Difference,
-    /// What it is about: the processor's id, or ours.
-    pub about: String,
-    /// Whose it is; `null` where that is not known.
-    pub account_id: Option<AccountId>,
-    /// What exactly, in a sentence.
-    pub detail: String,
-}
-
-/// What a run found at one processor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Report {
-    /// How many orders it was asked about.
-    pub orders: u64,
-    /// How many refunds.
-    pub refunds: u64,
-    /// How many subscriptions.
-    pub subscriptions: u64,
-    /// How many things it told of the time that was compared.
-    pub news: u64,
-    /// What differed.
-    pub findings: Vec<Finding>,
-}
-
-/// A run at one processor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Run {
-    /// Which processor.
-    pub processor: String,
-    /// From when on what it did was compared.
-    pub from: Timestamp,
-    /// Up to when.
-    pub to: Timestamp,
-    /// Whether it answered everything.
-    pub complete: bool,
-    /// What was found.
-    #[serde(flatten)]
-    pub report: Report,
-}
 
 /// Asks every processor, and notes what differed.
 ///
@@ -162,8 +79,9 @@ pub async fn every(app: Arc<App>, pause: Duration) {
 /// Whether nobody has asked within most of a pause.
 async fn due(app: &App, pause: Duration) -> Result<bool, sqlx::Error> {
     let recent = "select not exists (select from reconciliations
-        where finished_at > now() - make_interval(secs => $1))";
-    sqlx::query_scalar(recent).bind(pause.as_secs_f64() * 0.9).fetch_one(app.pool()).await
+        where finished_at > now() - 0.9 * make_interval(secs => $1))";
+    let seconds = i32::try_from(pause.as_secs()).unwrap_or(i32::MAX);
+    sqlx::query_scalar(recent).bind(f64::from(seconds)).fetch_one(app.pool()).await
 }
 
 fn tell(run: &Run) {
@@ -207,38 +125,7 @@ async fn note(app: &App, run: &Run) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// A run as it was noted.
-#[derive(Debug, sqlx::FromRow)]
-pub struct PastRun {
-    pub(super) reconciliation_id: i64,
-    pub(super) processor: String,
-    pub(super) from_at: DateTime<Utc>,
-    pub(super) to_at: DateTime<Utc>,
-    pub(super) complete: bool,
-    pub(super) report: Json<Report>,
-    pub(super) finished_at: DateTime<Utc>,
-}
-
-/// A page of runs, newest first: those before a number.
-///
-/// # Errors
-/// A database that cannot be reached.
-pub async fn past(
-    pool: &sqlx::PgPool,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<PastRun>, sqlx::Error> {
-    sqlx::query_as(
-        "select reconciliation_id, processor, from_at, to_at, complete, report, finished_at
-         from reconciliations where $1::bigint is null or reconciliation_id < $1
-         order by reconciliation_id desc limit $2",
-    )
-    .bind(before)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
-}
-
+/// What is being asked of one processor, and what was found so far.
 struct Asking<'a> {
     app: &'a Arc<App>,
     processor: &'a Arc<dyn Processor>,
@@ -262,261 +149,6 @@ impl Asking<'_> {
         self.found(Difference::Unanswered, about, account, error.to_string());
     }
 
-    /// The orders whose payment the processor was asked to take, or may have been.
-    async fn orders(&mut self) -> Result<(), Trouble> {
-        for awaits in [self.processor.name(), ""] {
-            let mut after = String::new();
-            loop {
-                let rows = self.app.rows(Reach::Ledger);
-                let page = rows.matching::<Orders>("awaits", awaits, &after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after = last.order_id.to_string();
-                for order in &page {
-                    self.report.orders += 1;
-                    match &order.processor_order_id {
-                        Some(id) if !awaits.is_empty() => self.order(order, id).await?,
-                        Some(_) | None => self.intent(order).await?,
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn order(&mut self, order: &OrderRow, theirs: &str) -> Result<(), Trouble> {
-        match self.processor.news_of(theirs).await {
-            Ok(news) => {
-                for news in news {
-                    let reason = format!("asked about order {}", order.number);
-                    self.take(&news, theirs, reason).await?;
-                }
-            }
-            Err(error) => self.unanswered(theirs, Some(order.account_id), &error),
-        }
-        Ok(())
-    }
-
-    /// An order of which nobody knows whether the processor has heard of it.
-    async fn intent(&mut self, order: &OrderRow) -> Result<(), Trouble> {
-        let (account_id, order_id) = (order.account_id, order.order_id);
-        let about = order_id.to_string();
-        let started = match self.processor.started(order_id, order.amount).await {
-            Ok(Some(started)) => started,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                self.unanswered(&about, Some(account_id), &error);
-                return Ok(());
-            }
-        };
-        let detail = format!("order {} had an unknown checkout there", order.number);
-        if self.mode == Mode::Append {
-            let command = StartCheckout {
-                account_id,
-                order_id,
-                processor: self.processor.name().to_owned(),
-                processor_order_id: started.processor_order_id,
-                returns: Returns { page: started.url, ..Returns::default() },
-                merchant_of_record: self.processor.merchant().is_some(),
-            };
-            match self.submit(command).await? {
-                Ok(()) => {}
-                Err(rejection) => {
-                    self.found(Difference::Unfit, &about, Some(account_id), rejection.to_string());
-                    return Ok(());
-                }
-            }
-        }
-        self.found(Difference::Settled, &about, Some(account_id), detail);
-        Ok(())
-    }
-
-    /// The refunds that were reserved, and of which nobody knows whether they were sent.
-    async fn refunds(&mut self) -> Result<(), Trouble> {
-        let mut after = String::new();
-        loop {
-            let rows = self.app.rows(Reach::Ledger);
-            let name = self.processor.name();
-            let page = rows.matching::<Refunds>("awaits", name, &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.refund_id.to_string();
-            for row in &page {
-                self.report.refunds += 1;
-                if self.mode == Mode::Append {
-                    self.refund(row).await?;
-                }
-            }
-        }
-    }
-
-    async fn refund(&mut self, row: &RefundRow) -> Result<(), Trouble> {
-        let (account_id, refund_id) = (row.account_id, row.refund_id);
-        let about = refund_id.to_string();
-        let outcome = match refund::ask(self.app, account_id, refund_id).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) => return Ok(()),
-            Err(refund::NotAsked::Ledger(error)) => return Err(error.into()),
-            Err(refund::NotAsked::Processor(error)) => {
-                self.found(Difference::Unanswered, &about, Some(account_id), error.to_string());
-                return Ok(());
-            }
-        };
-        let detail = format!("a refund of {} is answered: {outcome:?}", row.amount);
-        match self.submit(RecordRefund { account_id, refund_id, outcome }).await? {
-            Ok(()) => self.found(Difference::Settled, &about, Some(account_id), detail),
-            // A message was faster.
-            Err(Rejection::RefundAlreadySettled { .. } | Rejection::RefundKnown { .. }) => {}
-            Err(other) => {
-                self.found(Difference::Unfit, &about, Some(account_id), other.to_string());
-            }
-        }
-        Ok(())
-    }
-
-    /// The subscriptions that the processor runs: how they stand there, and what the ledger intends
-    /// with them that it has not heard.
-    async fn subscriptions(&mut self) -> Result<(), Trouble> {
-        let mut after = String::new();
-        loop {
-            let rows = self.app.rows(Reach::Ledger);
-            let name = self.processor.name();
-            let page = rows.matching::<Subscriptions>("processor", name, &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.subscription_id.to_string();
-            for row in &page {
-                self.subscription(row).await?;
-            }
-        }
-    }
-
-    async fn subscription(&mut self, row: &SubscriptionRow) -> Result<(), Trouble> {
-        let (account_id, subscription) = (row.account_id, row.subscription_id);
-        let Some(run_by) = row.run_by.clone() else { return Ok(()) };
-        let theirs = &run_by.processor_subscription_id;
-        // Once both sides say that it is over, there is nothing to ask.
-        let over = move |world: &World| {
-            let account = world.account(account_id)?;
-            let link = account.links.of(subscription)?;
-            let expired = link.word.as_deref().map(|word| word.status);
-            Some(expired == Some(ProcessorStatus::Expired))
-        };
-        if self.app.ledger.look(Some(account_id), over).await? == Some(true) {
-            return Ok(());
-        }
-        self.report.subscriptions += 1;
-        match self.processor.subscription(theirs).await {
-            Ok(news) => self.take(&news, theirs, format!("asked about {subscription}")).await?,
-            Err(error) => {
-                self.unanswered(theirs, Some(account_id), &error);
-                return Ok(());
-            }
-        }
-        let intended = move |world: &World| {
-            let account = world.account(account_id)?;
-            Some(running::intents(account, account.links.of(subscription)?))
-        };
-        let intents = self.app.ledger.look(Some(account_id), intended).await?.unwrap_or_default();
-        for intent in intents {
-            self.intend(account_id, &run_by, &intent).await?;
-        }
-        Ok(())
-    }
-
-    async fn intend(
-        &mut self,
-        account: AccountId,
-        run_by: &RunBy,
-        intent: &Intent,
-    ) -> Result<(), Trouble> {
-        let what = match intent {
-            Intent::ChangePlan(to) => format!("to move to {}/{}", to.slug, to.cycle),
-            Intent::Cancel => "to end with its period".to_owned(),
-            Intent::Resume => "to go on".to_owned(),
-        };
-        let asked = match self.mode {
-            Mode::Append => running::ask(self.app, account, run_by, intent).await,
-            Mode::Preview => Ok(()),
-        };
-        let about = &run_by.processor_subscription_id;
-        match asked {
-            Ok(()) => {
-                let detail = format!("it had not heard that the subscription is {what}");
-                self.found(Difference::Settled, about, Some(account), detail);
-            }
-            Err(NotAsked::Ledger(error)) => return Err(error.into()),
-            Err(NotAsked::Processor(error)) => {
-                let difference = match &error {
-                    ProcessorError::Unanswered(Unanswered::Refused { .. }) => Difference::Unfit,
-                    ProcessorError::None
-                    | ProcessorError::Unknown(_)
-                    | ProcessorError::Unanswered(_) => Difference::Unanswered,
-                };
-                let detail = format!("asked {what}: {error}");
-                self.found(difference, about, Some(account), detail);
-            }
-        }
-        Ok(())
-    }
-
-    /// What the processor did within a time: whatever the ledger does not know is booked, and
-    /// whatever the ledger knows alone is said.
-    async fn lately(&mut self, from: Timestamp, to: Timestamp) -> Result<(), Trouble> {
-        let news = match self.processor.news_between(from, to).await {
-            Ok(news) => news,
-            Err(error) => {
-                self.unanswered("what was done lately", None, &error);
-                return Ok(());
-            }
-        };
-        let mut there = HashSet::new();
-        for news in &news {
-            self.report.news += 1;
-            let about = about(news);
-            if let News::Captured(captured) = news {
-                there.insert(captured.payment.payment_id.clone());
-            }
-            self.take(news, &about, format!("asked what was done since {from}")).await?;
-        }
-        self.only_here(from, to, &there).await
-    }
-
-    async fn only_here(
-        &mut self,
-        from: Timestamp,
-        to: Timestamp,
-        there: &HashSet<String>,
-    ) -> Result<(), Trouble> {
-        // What was booked long before the processor's list begins is on no such list.
-        let to = to.plus_seconds(-SETTLING_SECONDS);
-        let mut from = from.plus_days(1);
-        loop {
-            let range = Between {
-                column: "captured_at",
-                from: Some(from.to_string()),
-                to: Some(to.to_string()),
-                limit: PAGE,
-            };
-            let page = self.app.rows(Reach::Ledger).between::<Payments>(&range).await?;
-            for row in &page {
-                self.compare(row, there);
-            }
-            match page.last() {
-                Some(last) if i64::try_from(page.len()) == Ok(PAGE) => {
-                    from = last.captured_at.plus_micros(1);
-                }
-                Some(_) | None => return Ok(()),
-            }
-        }
-    }
-
-    fn compare(&mut self, row: &PaymentRow, there: &HashSet<String>) {
-        let theirs = row.processor == self.processor.name();
-        if theirs && !there.contains(&row.processor_payment_id) {
-            let detail = format!("{} is booked, and not on the processor's list", row.amount);
-            let account = Some(row.account_id);
-            self.found(Difference::UnknownThere, &row.processor_payment_id, account, detail);
-        }
-    }
-
     /// Takes news the way of all news, and notes what it says that was not known.
     async fn take(&mut self, news: &News, about: &str, reason: String) -> Result<(), Trouble> {
         let processor = self.processor.name().to_owned();
@@ -535,32 +167,16 @@ impl Asking<'_> {
         Ok(())
     }
 
-    async fn submit(
-        &self,
-        command: impl Into<daybook_events::commands::Command>,
-    ) -> Result<Result<(), Rejection>, Trouble> {
-        let origin = daybook_events::Origin {
+    async fn submit(&self, command: impl Into<Command>) -> Result<Result<(), Rejection>, Trouble> {
+        let origin = Origin {
             actor: self.processor.name().to_owned(),
             via: "reconciler".to_owned(),
-            ..daybook_events::Origin::default()
+            ..Origin::default()
         };
         match self.app.submit(Request::new(command, origin, Uuid::now_v7())).await {
             Ok(_) => Ok(Ok(())),
             Err(SubmitError::Rejected(rejection)) => Ok(Err(rejection)),
             Err(trouble) => Err(trouble.into()),
         }
-    }
-}
-
-/// The processor's id of what its news is about.
-fn about(news: &News) -> String {
-    match news {
-        News::Captured(captured) => captured.payment.payment_id.clone(),
-        News::Authorised(payment) | News::Failed { payment, .. } => payment.payment_id.clone(),
-        News::Refund(refund) => refund.refund_id.clone(),
-        News::RefundedInAll(refunded) => refunded.payment_id.clone(),
-        News::Dispute(dispute) => dispute.dispute_id.clone(),
-        News::Subscription(it) => it.subscription_id.clone(),
-        News::Nothing => String::new(),
     }
 }

@@ -7,6 +7,7 @@ mod page;
 mod protocol;
 mod refunds;
 mod returns;
+mod told;
 
 use daybook::processors::settings::{Preferred, Settings};
 use serde_json::Value;

@@ -155,7 +155,7 @@ impl LemonSqueezy {
         self.books(|books| books.discounts.insert(code.to_owned(), percent));
     }
 
-    /// Payments are PayPal's from now on.
+    /// Payments are `PayPal`'s from now on.
     pub(crate) fn pays_by_paypal(&self) {
         self.books(|books| books.paypal = true);
     }

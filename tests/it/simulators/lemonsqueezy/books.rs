@@ -46,7 +46,7 @@ pub(crate) struct Books {
     pub(crate) variants: BTreeMap<u64, Variant>,
     /// Discounts by code, in percent of the first payment.
     pub(crate) discounts: BTreeMap<String, i64>,
-    /// Whether PayPal pays: then a change of plan is answered and not made.
+    /// Whether `PayPal` pays: then a change of plan is answered and not made.
     pub(crate) paypal: bool,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) secret: String,
@@ -180,7 +180,7 @@ impl Books {
         {
             return Err(bad("discount code"));
         }
-        if !attributes["custom_price"].as_i64().is_some_and(|price| price > 0) {
+        if attributes["custom_price"].as_i64().is_none_or(|price| price <= 0) {
             return Err(bad("custom price"));
         }
         let number = self.id();

@@ -1,0 +1,90 @@
+//! What the processor did of late, and what only one side knows of it.
+
+use std::collections::HashSet;
+
+use daybook_events::Timestamp;
+use daybook_projections::{
+    payments::{PaymentRow, Payments},
+    query::{Between, Reach},
+};
+
+use super::{Asking, Difference, PAGE};
+use crate::{processors::news::News, settlement::apply::Trouble};
+
+/// What is so new, in seconds, may not be on the processor's list yet.
+const SETTLING_SECONDS: i64 = 120;
+
+impl Asking<'_> {
+    /// What the processor did within a time: whatever the ledger does not know is booked, and
+    /// whatever the ledger knows alone is said.
+    pub(super) async fn lately(&mut self, from: Timestamp, to: Timestamp) -> Result<(), Trouble> {
+        let news = match self.processor.news_between(from, to).await {
+            Ok(news) => news,
+            Err(error) => {
+                self.unanswered("what was done lately", None, &error);
+                return Ok(());
+            }
+        };
+        let mut there = HashSet::new();
+        for news in &news {
+            self.report.news += 1;
+            let about = about(news);
+            if let News::Captured(captured) = news {
+                there.insert(captured.payment.payment_id.clone());
+            }
+            self.take(news, &about, format!("asked what was done since {from}")).await?;
+        }
+        self.only_here(from, to, &there).await
+    }
+
+    async fn only_here(
+        &mut self,
+        from: Timestamp,
+        to: Timestamp,
+        there: &HashSet<String>,
+    ) -> Result<(), Trouble> {
+        // What was booked long before the processor's list begins is on no such list.
+        let to = to.plus_seconds(-SETTLING_SECONDS);
+        let mut from = from.plus_days(1);
+        loop {
+            let range = Between {
+                column: "captured_at",
+                from: Some(from.to_string()),
+                to: Some(to.to_string()),
+                limit: PAGE,
+            };
+            let page = self.app.rows(Reach::Ledger).between::<Payments>(&range).await?;
+            for row in &page {
+                self.compare(row, there);
+            }
+            match page.last() {
+                Some(last) if i64::try_from(page.len()) == Ok(PAGE) => {
+                    from = last.captured_at.plus_micros(1);
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    fn compare(&mut self, row: &PaymentRow, there: &HashSet<String>) {
+        let theirs = row.processor == self.processor.name();
+        if theirs && !there.contains(&row.processor_payment_id) {
+            let detail = format!("{} is booked, and not on the processor's list", row.amount);
+            let account = Some(row.account_id);
+            self.found(Difference::UnknownThere, &row.processor_payment_id, account, detail);
+        }
+    }
+}
+
+/// The processor's id of what its news is about.
+fn about(news: &News) -> String {
+    match news {
+        News::Captured(captured) => captured.payment.payment_id.clone(),
+        News::Authorised(payment) | News::Failed { payment, .. } => payment.payment_id.clone(),
+        News::Refund(refund) => refund.refund_id.clone(),
+        News::RefundedInAll(refunded) => refunded.payment_id.clone(),
+        News::Dispute(dispute) => dispute.dispute_id.clone(),
+        News::Subscription(it) => it.subscription_id.clone(),
+        News::Nothing => String::new(),
+    }
+}
