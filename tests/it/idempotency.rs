@@ -84,7 +84,7 @@ pub(crate) const WRITES: [Row; 51] = [
 
 /// Writes of the route table that append nothing under a key of the caller's; those that close
 /// sessions are `DELETE /api/sessions/{id}` with another choice.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 17] = [
     "/api/billing/plan-change/preview",
     "/api/ledger/clock",
     "/sandbox/checkout/{id}/pay",
@@ -93,6 +93,10 @@ const OTHERS: [&str; 15] = [
     "/sandbox/payments/{payment_id}/dispute",
     // A browser brings it; the payment's id makes it one.
     "/checkout/{id}/return",
+    // A message is known by the digest of its bytes.
+    "/webhooks/{processor}",
+    // Read again, a message brings about nothing that the ledger knows.
+    "/api/ledger/inbox/{id}/replay",
     "DELETE /api/sessions",
     "DELETE /api/sessions/me",
     // These append nothing: their keys are kept beside the webhooks (`webhooks/api.rs`).

@@ -22,6 +22,7 @@ mod events;
 mod fuzz;
 mod golden;
 mod idempotency;
+mod inbound;
 mod journey;
 mod lemonsqueezy;
 mod local_postgres;

@@ -39,11 +39,12 @@ impl ConfirmPayment {
         check_processor_id(&self.processor_payment_id)?;
         let order = account.orders.of_processor(&self.processor_order_id);
         let order = order.ok_or(Rejection::OrderUnknown)?.clone();
+        // First: that what was booked by a browser's word came to another sum is no old news.
+        self.check_amount(order.amount)?;
         if account.payments.is_booked(&self.processor_payment_id) {
             let payment = self.processor_payment_id.clone();
             return Err(Rejection::PaymentAlreadyConfirmed { payment });
         }
-        self.check_amount(order.amount)?;
         let amount = order.amount;
         // An order is found by its checkout, which outlives the order and a newer checkout of it.
         let checkout = account.orders.checkout(&self.processor_order_id);

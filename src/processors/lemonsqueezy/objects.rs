@@ -144,6 +144,9 @@ impl Charge {
 
     /// What of it has gone back: of a fraudulent purchase everything, whatever it counts.
     pub(super) fn gone_back(&self, object: &Object, named: Ordered) -> Result<News, Unreadable> {
+        // The first invoice is booked as the payment of the order that its subscription began with,
+        // under that one's id: only the subscription leads there.
+        let named = if self.is_first_invoice() { Ordered::Unnamed } else { named };
         let Payment { payment_id, order, amount: of } = self.payment(object, named)?;
         let amount = if self.status == FRAUDULENT { of } else { self.refunded()? };
         if amount.is_zero() {

@@ -75,7 +75,9 @@ async fn every_route_that_takes_a_body_is_as_strict() {
     let mut checked = 0;
     let takes_json =
         |route: &&Route| route.takes.is_some_and(|takes| takes.content == "application/json");
-    for route in ROUTES.iter().filter(takes_json) {
+    // A processor's message is read by nobody before its signature holds.
+    let of_ours = |route: &&Route| route.path != "/webhooks/{processor}";
+    for route in ROUTES.iter().filter(takes_json).filter(of_ours) {
         let id = match () {
             () if route.path.starts_with("/api/accounts/") => "{account}",
             () if route.path.contains("invoices") => "{invoice}",
@@ -97,7 +99,7 @@ async fn every_route_that_takes_a_body_is_as_strict() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 58);
+    assert_eq!(checked, 59);
     assert_eq!(scene.test.log_position().await, before);
 }
 

@@ -160,12 +160,15 @@ impl Scene {
     async fn order(&self, customer: &Customer, cycle: &str, names: &mut Names) -> Value {
         let body = json!({ "planId": "pro", "billingCycle": cycle });
         let checkout = self.test.post("/api/billing/checkout", &customer.key, &body).await.ok();
-        let (paid, again) = (self.test.pay(&checkout).await, self.test.pay(&checkout).await);
+        let paid = self.test.pay(&checkout).await;
+        let (order, sandbox) = (text(&paid["orderId"]), self.test.app.sandbox.as_ref().unwrap());
+        let again = sandbox.keys.payment_id(&order, "paid again");
         names.insert("order", text(&paid["orderId"]));
         names.insert("ord", text(&checkout["order"]["id"]));
         names.insert("payment", text(&paid["paymentId"]));
         names.insert("signature", text(&paid["signature"]));
-        names.insert("signature_2", text(&again["signature"]));
+        names.insert("signature_2", sandbox.keys.sign(&order, &again));
+        names.insert("payment_2", again);
         paid
     }
 
