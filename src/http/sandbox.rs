@@ -18,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use daybook_events::Rejection;
 use daybook_projections::{
+    log_position,
     orders::{OrderRow, OrderStatus, Orders},
     query::Reach,
 };
@@ -334,7 +335,15 @@ pub(super) async fn order_at(
     processor: &str,
 ) -> Result<OrderRow, ApiError> {
     app.settled(Reach::Ledger).await;
-    let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", call.capture(0)).await?;
-    let of_processor = |row: &OrderRow| row.processor.as_deref() == Some(processor);
+    let id = call.capture(0);
+    let mut row = app.rows(Reach::Ledger).find::<Orders>("at_processor", id).await?;
+    if row.is_none() {
+        // Another process may have started this checkout, and this one may have begun just now: a
+        // customer with a payment in hand is not sent away for that.
+        app.reaches(log_position(app.pool()).await?).await;
+        row = app.rows(Reach::Ledger).find::<Orders>("at_processor", id).await?;
+    }
+    let of_processor =
+        |row: &OrderRow| row.at_processor.as_ref().is_some_and(|it| it.processor == processor);
     row.filter(of_processor).ok_or_else(ApiError::not_found)
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    ids::{AccountId, RefundId},
+    ids::{AccountId, OrderId, RefundId},
     world::World,
 };
 use daybook_projections::{
@@ -49,17 +49,21 @@ pub(super) async fn find(app: &Arc<App>, processor: &str, news: &News) -> Result
     let finder = Finder { app, processor };
     match news {
         News::Captured(captured) => finder.order(&captured.payment.order).await,
-        News::Authorised(payment) | News::Failed { payment, .. } => {
-            finder.order(&payment.order).await
-        }
+        // What the customer's return has booked already is still to be taken.
+        News::Authorised(payment) => match finder.payment(&payment.payment_id).await? {
+            Found::Nowhere => finder.order(&payment.order).await,
+            booked => Ok(booked),
+        },
+        News::Failed { payment, .. } => finder.order(&payment.order).await,
         News::Refund(refund) => finder.refund(refund).await,
         News::RefundedInAll(refunded) => {
             match (finder.payment(&refunded.payment_id).await?, &refunded.order) {
-                // What a subscription began with is booked as its order's payment. What it was
-                // billed later goes by its own id, and may not have come yet.
+                // What a subscription began with is booked as its order's payment. What renewed it is
+                // known by itself, sooner or later.
                 (Found::Nowhere, Ordered::Subscription { id, reason: BillingReason::Initial }) => {
                     finder.first_of(id).await
                 }
+                (Found::Nowhere, Ordered::Ours(order)) => finder.payment_of(*order).await,
                 (found, _) => Ok(found),
             }
         }
@@ -134,6 +138,17 @@ impl Finder<'_> {
             return self.order(&Ordered::Ours(payment.order_id)).await;
         }
         self.subscription(&it.subscription_id).await
+    }
+
+    /// The payment of an order of ours.
+    async fn payment_of(&self, order: OrderId) -> Result<Found, Trouble> {
+        let Found::Order(order) = self.order(&Ordered::Ours(order)).await? else {
+            return Ok(Found::Nowhere);
+        };
+        let Some(payment) = order.payment_id else { return Ok(Found::Nowhere) };
+        let row = self.app.rows(Reach::Ledger).get::<Payments>(&payment.to_string()).await?;
+        let row = row.filter(|row| row.processor == self.processor);
+        Ok(row.map_or(Found::Nowhere, |row| Found::Payment(Box::new(row))))
     }
 
     /// The payment that a subscription of theirs began with.

@@ -11,7 +11,10 @@ use daybook_events::{
     event::MerchantShare,
     ids::AccountId,
 };
-use daybook_projections::orders::{OrderRow, OrderStatus};
+use daybook_projections::{
+    orders::{OrderRow, OrderStatus},
+    payments::PaymentRow,
+};
 
 use super::finding::Found;
 use crate::{
@@ -56,6 +59,7 @@ pub(super) fn of(app: &App, news: &News, found: Found) -> Meaning {
             follow(app, it, account, Vec::new())
         }
         (News::Authorised(payment), Found::Order(order)) => authorised(payment, &order),
+        (News::Authorised(payment), Found::Payment(booked)) => booked_before(payment, &booked),
         (News::Failed { payment, reason }, Found::Order(order)) => failed(payment, reason, &order),
         (News::Failed { .. }, Found::Subscription(_)) => {
             Meaning::Nothing("the processor tries again, and says how its subscription stands")
@@ -214,6 +218,27 @@ fn authorised(payment: &Payment, order: &OrderRow) -> Meaning {
         OrderStatus::Paid | OrderStatus::Cancelled | OrderStatus::Expired => {
             Meaning::Nothing("its order does not wait for it: it is not taken, and lapses")
         }
+    }
+}
+
+/// A customer who comes back, or a confirm call, brings Razorpay's word for a payment that may be
+/// no more than authorised. It is booked then, so it has to be taken: else it lapses.
+fn booked_before(payment: &Payment, booked: &PaymentRow) -> Meaning {
+    if booked.fee.is_some() {
+        return Meaning::Nothing("it is booked with its fee, so it is taken");
+    }
+    let then = ConfirmPayment {
+        account_id: booked.account_id,
+        processor_order_id: booked.processor_order_id.clone(),
+        processor_payment_id: payment.payment_id.clone(),
+        amount: Some(payment.amount),
+        merchant: None,
+    };
+    Meaning::Capture {
+        account: booked.account_id,
+        payment_id: payment.payment_id.clone(),
+        amount: payment.amount,
+        then: Box::new(then.into()),
     }
 }
 

@@ -36,6 +36,7 @@ mod printed;
 mod processor_run;
 mod projections;
 mod races;
+mod racing;
 mod rate_limits;
 mod razorpay;
 mod reference_page;

@@ -21,6 +21,7 @@ use crate::http::{
     call::Call,
     error::ApiError,
     fields, outcome,
+    processor::at_processor,
     reading::{row_as_of, rows, shown},
 };
 use crate::{app::App, settlement::refund};
@@ -101,6 +102,11 @@ pub async fn request(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (reason, override_policy) = (body.reason, body.override_policy);
     let command = RequestRefund { account_id, amount, reason: reason.clone(), override_policy };
     let receipt = app.submit(call.request_for("", command, Some(reason))?).await?;
+    // It ends the subscription. Where the processor that runs it cannot be told now, the reconciler
+    // does; the refund stands either way.
+    if let Err(error) = at_processor::push(&app, account_id, &receipt).await {
+        tracing::warn!(%account_id, code = error.code, "a processor is told later that it ends");
+    }
     let requested =
         receipt.events.iter().filter_map(|recorded| match outcome::account_event(recorded)? {
             AccountEvent::Payment(PaymentEvent::RefundRequested(requested)) => {

@@ -65,6 +65,7 @@ pub async fn apply_plan(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (plan, temporary, until) = (body.plan_id.text(), body.temporary, body.expires_at);
     let command = ApplyPlan { account_id, plan, temporary, until };
     let receipt = app.submit(call.request_for("", command, notes)?).await?;
+    at_processor::push(&app, account_id, &receipt).await?;
     let as_of = AsOf::read(&app, account_id, receipt.position()).await?;
     let order = match as_of.active_order()? {
         Some(order) => order,

@@ -56,7 +56,7 @@ async fn told(
     }
     loop {
         let position = app.settled(Reach::Ledger).await;
-        let row = app.rows(Reach::Ledger).find::<Orders>("processor_order_id", order_id).await?;
+        let row = app.rows(Reach::Ledger).find::<Orders>("at_processor", order_id).await?;
         if row.is_some_and(|row| row.status == OrderStatus::Paid) {
             return Ok(Some(position));
         }

@@ -100,7 +100,7 @@ impl<'a> Named<'a> {
         let payment = found.ok_or_else(ApiError::not_found)?;
         app.settled(Reach::Ledger).await;
         let rows = app.rows(Reach::Ledger);
-        let order = rows.find::<Orders>("processor_order_id", &payment.order_id).await?;
+        let order = rows.find::<Orders>("at_processor", &payment.order_id).await?;
         let order = order.ok_or_else(ApiError::not_found)?;
         let wants_json = super::wants_json(call);
         Ok(Self { sandbox, payment, order, wants_json })

@@ -9,7 +9,10 @@ use daybook_projections::{
 };
 
 use super::{Asking, Difference, PAGE};
-use crate::{processors::news::News, settlement::apply::Trouble};
+use crate::{
+    processors::{Unanswered, news::News},
+    settlement::apply::Trouble,
+};
 
 /// What is so new, in seconds, may not be on the processor's list yet.
 const SETTLING_SECONDS: i64 = 120;
@@ -29,9 +32,7 @@ impl Asking<'_> {
         for news in &news {
             self.report.news += 1;
             let about = about(news);
-            if let News::Captured(captured) = news {
-                there.insert(captured.payment.payment_id.clone());
-            }
+            there.extend(captured(news).cloned());
             self.take(news, &about, format!("asked what was done since {from}")).await?;
         }
         self.only_here(from, to, &there).await
@@ -55,7 +56,7 @@ impl Asking<'_> {
             };
             let page = self.app.rows(Reach::Ledger).between::<Payments>(&range).await?;
             for row in &page {
-                self.compare(row, there);
+                self.compare(row, there).await;
             }
             match page.last() {
                 Some(last) if i64::try_from(page.len()) == Ok(PAGE) => {
@@ -66,12 +67,23 @@ impl Asking<'_> {
         }
     }
 
-    fn compare(&mut self, row: &PaymentRow, there: &HashSet<String>) {
-        let theirs = row.processor == self.processor.name();
-        if theirs && !there.contains(&row.processor_payment_id) {
-            let detail = format!("{} is booked, and not on the processor's list", row.amount);
-            let account = Some(row.account_id);
-            self.found(Difference::UnknownThere, &row.processor_payment_id, account, detail);
+    /// What is not on the list may have been made before the list begins and booked late, as after
+    /// days without a connection: then its order knows it.
+    async fn compare(&mut self, row: &PaymentRow, there: &HashSet<String>) {
+        let id = &row.processor_payment_id;
+        if row.processor != self.processor.name() || there.contains(id) {
+            return;
+        }
+        let account = Some(row.account_id);
+        match self.processor.news_of(&row.processor_order_id).await {
+            Ok(news) if news.iter().any(|it| captured(it) == Some(id)) => {}
+            Ok(_) | Err(Unanswered::Refused { .. }) => {
+                let detail = format!("{} is booked, and not on the processor's list", row.amount);
+                self.found(Difference::UnknownThere, id, account, detail);
+            }
+            Err(error @ (Unanswered::Busy | Unanswered::Unreachable | Unanswered::Unknown)) => {
+                self.unanswered(id, account, &error);
+            }
         }
     }
 }
@@ -86,5 +98,19 @@ fn about(news: &News) -> String {
         News::Dispute(dispute) => dispute.dispute_id.clone(),
         News::Subscription(it) => it.subscription_id.clone(),
         News::Nothing => String::new(),
+    }
+}
+
+/// The processor's id of a payment that it has captured.
+fn captured(news: &News) -> Option<&String> {
+    match news {
+        News::Captured(captured) => Some(&captured.payment.payment_id),
+        News::Authorised(_)
+        | News::Failed { .. }
+        | News::Refund(_)
+        | News::RefundedInAll(_)
+        | News::Dispute(_)
+        | News::Subscription(_)
+        | News::Nothing => None,
     }
 }

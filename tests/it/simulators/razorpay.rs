@@ -116,6 +116,16 @@ impl Razorpay {
         }
     }
 
+    /// The same for a process, in its environment.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            ("RAZORPAY_KEY_ID", KEY_ID.to_owned()),
+            ("RAZORPAY_KEY_SECRET", KEY_SECRET.to_owned()),
+            ("RAZORPAY_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
+            ("RAZORPAY_BASE_URL", self.wire.url.clone()),
+        ]
+    }
+
     /// The faults to come.
     pub(crate) fn faults(&self) -> &Faults {
         &self.wire.faults
@@ -123,6 +133,11 @@ impl Razorpay {
 
     fn with<T>(&self, what: impl FnOnce(&mut Books) -> T) -> T {
         what(&mut self.simulator.books.lock().unwrap())
+    }
+
+    /// Its clock is set, in seconds: what is made from now on is made after that.
+    pub(crate) fn stands_at(&self, seconds: i64) {
+        self.with(|books| books.now = seconds);
     }
 
     /// Refunds stay pending until [`Self::settle_refunds`].
