@@ -158,11 +158,8 @@ impl Replay {
 
     async fn again(&self, app: &Arc<App>, kept: Kept) -> Result<Read, Failure> {
         let mode = if self.dry_run { Mode::Preview } else { Mode::Append };
-        let Kept { inbox_id, processor, body, state: was, .. } = kept;
-        let outcome = worker::read(app, inbox_id, &processor, &body, mode).await?;
-        if mode == Mode::Append {
-            inbox::note(app.pool(), inbox_id, &outcome, None).await?;
-        }
+        let outcome = worker::read_again(app, &kept, mode).await?;
+        let Kept { inbox_id, state: was, .. } = kept;
         let Outcome { state, event, code, detail, appended: appends, .. } = outcome;
         let (state, dry_run) = (state.name(), self.dry_run);
         Ok(Read { inbox_id, event, was, state, code, detail, appends, dry_run })

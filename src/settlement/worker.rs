@@ -11,7 +11,7 @@ use daybook_events::{event::BookKind, store::SubmitError};
 
 use super::{
     apply::{Messenger, Mode, Outcome, State, Trouble, apply},
-    inbox::{self, Waiting},
+    inbox::{self, Kept, Waiting},
 };
 use crate::{
     app::App,
@@ -107,6 +107,20 @@ pub async fn read(
         None => apply(app, &messenger, &told.news, mode).await?,
     };
     Ok(Outcome { event: Some(told.event), ..outcome })
+}
+
+/// Reads a message again, because somebody asked for it, and notes what became of it. One that
+/// still waits is the worker's, which gives it up where its time is over: it is nowhere in between.
+///
+/// # Errors
+/// The machinery failed.
+pub async fn read_again(app: &Arc<App>, kept: &Kept, mode: Mode) -> Result<Outcome, Trouble> {
+    let outcome = read(app, kept.inbox_id, &kept.processor, &kept.body, mode).await?;
+    if mode == Mode::Append {
+        let next_at = (outcome.state == State::Waiting).then(Utc::now);
+        inbox::note(app.pool(), kept.inbox_id, &outcome, next_at).await?;
+    }
+    Ok(outcome)
 }
 
 /// The event's name as a line of the log can carry it.

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     http::{answer::Answer, call::Call, error::ApiError, fields::NoFields, reading::listed},
     settlement::{
-        apply::{Mode, Outcome, State},
+        apply::{Mode, State},
         inbox::{self, Kept},
         reconcile,
         shown::{MessageInFull, MessageShape, RefusedShape, RunShape},
@@ -50,9 +50,7 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 pub async fn replay(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let NoFields {} = call.json_or_empty()?;
     let kept = message(&app, &call).await?;
-    let outcome = worker::read(&app, kept.inbox_id, &kept.processor, &kept.body, Mode::Append);
-    let outcome: Outcome = outcome.await?;
-    inbox::note(app.pool(), kept.inbox_id, &outcome, None).await?;
+    worker::read_again(&app, &kept, Mode::Append).await?;
     Ok(Answer::ok(&MessageInFull::from(message(&app, &call).await?)))
 }
 

@@ -168,6 +168,14 @@ async fn a_message_that_came_too_early_is_booked_when_it_is_read_again() {
         (("waiting", "order_unknown"), &json!([]))
     );
 
+    // Read again too early, it is in nobody's way and not forgotten.
+    let path = format!("/api/ledger/inbox/{id}/replay");
+    let waiting = scene.test.post(&path, &scene.test.super_key, &json!({})).await.ok();
+    assert_eq!(state(&waiting), ("waiting", "order_unknown"));
+    assert!(waiting["next_at"].is_string(), "{waiting}");
+    scene.read().await;
+    assert_eq!(state(&scene.inbox("").await[0]), ("aside", "order_unknown"));
+
     // Somebody places the order that was missing.
     let account_id: AccountId = scene.test.customer_in("INR").await.account_id.parse().unwrap();
     let order = PlaceOrder { account_id, ..testing::order_of("pro") };
@@ -197,7 +205,6 @@ async fn a_message_that_came_too_early_is_booked_when_it_is_read_again() {
     assert_eq!(scene.test.log_position().await, before, "a dry run appends nothing");
     assert_eq!(state(&scene.inbox("").await[0]), ("aside", "order_unknown"));
 
-    let path = format!("/api/ledger/inbox/{id}/replay");
     let customer = scene.test.customer().await;
     scene.test.post(&path, &customer.key, &json!({})).await.refused(403, "forbidden");
     let replayed = scene.test.post(&path, &scene.test.super_key, &json!({})).await.ok();
