@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use daybook_events::{
-    ids::{AccountId, OrderId, RefundId},
+    ids::{AccountId, RefundId},
     world::World,
 };
 use daybook_projections::{
@@ -63,7 +63,6 @@ pub(super) async fn find(app: &Arc<App>, processor: &str, news: &News) -> Result
                 (Found::Nowhere, Ordered::Subscription { id, reason: BillingReason::Initial }) => {
                     finder.first_of(id).await
                 }
-                (Found::Nowhere, Ordered::Ours(order)) => finder.payment_of(*order).await,
                 (found, _) => Ok(found),
             }
         }
@@ -138,17 +137,6 @@ impl Finder<'_> {
             return self.order(&Ordered::Ours(payment.order_id)).await;
         }
         self.subscription(&it.subscription_id).await
-    }
-
-    /// The payment of an order of ours.
-    async fn payment_of(&self, order: OrderId) -> Result<Found, Trouble> {
-        let Found::Order(order) = self.order(&Ordered::Ours(order)).await? else {
-            return Ok(Found::Nowhere);
-        };
-        let Some(payment) = order.payment_id else { return Ok(Found::Nowhere) };
-        let row = self.app.rows(Reach::Ledger).get::<Payments>(&payment.to_string()).await?;
-        let row = row.filter(|row| row.processor == self.processor);
-        Ok(row.map_or(Found::Nowhere, |row| Found::Payment(Box::new(row))))
     }
 
     /// The payment that a subscription of theirs began with.

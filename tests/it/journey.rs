@@ -74,7 +74,14 @@ async fn an_order_that_is_paid_twice_is_fulfilled_once_and_the_other_payment_is_
     let test = TestApp::start().await;
     let customer = test.customer().await;
     let checkout = test.checkout(&customer, "pro").await;
-    let (paid, again) = (test.pay(&checkout).await, test.pay(&checkout).await);
+    let paid = test.pay(&checkout).await;
+    // Who presses once more pays once; a second payment is signed as the sandbox would.
+    assert_eq!(paid, test.pay(&checkout).await);
+    let keys = &test.app.sandbox.as_ref().unwrap().keys;
+    let order = paid["orderId"].as_str().unwrap();
+    let payment = keys.payment_id(order, "paid again");
+    let signature = keys.sign(order, &payment);
+    let again = json!({ "paymentId": payment, "orderId": order, "signature": signature });
     assert_ne!(paid["paymentId"], again["paymentId"]);
     let confirm = |paid| test.post("/api/billing/checkout/confirm", &customer.key, paid);
     let told = [&paid, &again, &again, &paid, &paid, &again].map(confirm);
