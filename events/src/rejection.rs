@@ -259,6 +259,8 @@ rejections! {
     PaymentFailureKnown { payment: String } Conflict "payment_failure_known" "that payment {payment} failed is recorded";
     /// Told before.
     DisputeKnown { dispute: String } Conflict "dispute_known" "what is said of dispute {dispute} is recorded";
+    /// Money may have gone since: somebody has to look.
+    DisputeEndedOtherwise { dispute: String } Conflict "dispute_ended_otherwise" "dispute {dispute} is recorded with another end";
     /// An id that cannot be one.
     ProcessorIdInvalid Invalid "processor_id_invalid" "a processor's id has 1 to 200 characters, none of control";
 

@@ -113,6 +113,22 @@ impl Rows<'_> {
         Ok(rows.into_iter().next().map(|(_, row)| row))
     }
 
+    /// The one row of which two columns have these values. The names are from our own code, never a
+    /// caller's.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or a row of another shape.
+    pub async fn find_both<P: Projection>(
+        &self,
+        (first, one): (&'static str, &str),
+        (second, other): (&'static str, &str),
+    ) -> Result<Option<P::Row>, EngineError> {
+        let (one, other) = (one.to_owned(), other.to_owned());
+        let which = format!("{first} = $2 and {second} = $3");
+        let rows = self.read::<P>(&which, |query| query.bind(one).bind(other)).await?;
+        Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
     /// A page of rows.
     ///
     /// # Errors

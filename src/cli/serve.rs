@@ -1,8 +1,9 @@
 //! `daybook serve`: the ledger over HTTP, until it is asked to stop.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
+use futures_util::FutureExt;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -135,19 +136,43 @@ async fn beside(
     serving: &Serving,
     address: SocketAddr,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let mut tasks =
-        vec![tokio::spawn(worker::run(app.clone())), tokio::spawn(webhooks::run(app.clone()))];
+    let app = || app.clone();
+    let mut tasks = vec![
+        kept_up("the inbox's worker", {
+            let app = app();
+            move || worker::run(app.clone())
+        }),
+        kept_up("the sender of webhooks", {
+            let app = app();
+            move || webhooks::run(app.clone())
+        }),
+    ];
     if !serving.no_scheduler {
         // What fell due while nobody ran comes before anything that callers ask now.
-        scheduler::catch_up(app).await;
-        tasks.push(tokio::spawn(scheduler::run(app.clone())));
+        scheduler::catch_up(&app()).await;
+        let app = app();
+        tasks.push(kept_up("the scheduler", move || scheduler::run(app.clone())));
     }
     let pause = Duration::from_secs(u64::from(serving.reconcile_minutes) * 60);
     if !pause.is_zero() {
-        tasks.push(tokio::spawn(reconcile::every(app.clone(), pause)));
+        let app = app();
+        tasks.push(kept_up("the reconciler", move || reconcile::every(app.clone(), pause)));
     }
-    tasks.extend(sandbox(app, address)?);
+    tasks.extend(sandbox(&app(), address)?);
     Ok(tasks)
+}
+
+/// Runs a task, and again should it break: what is served goes on, so what works behind it has to.
+fn kept_up<T: Future<Output = ()> + Send>(
+    what: &'static str,
+    task: impl Fn() -> T + Send + 'static,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
+            tracing::error!(what, "it broke, and begins again");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    })
 }
 
 /// Lets the sandbox of a ledger that has one send its messages to this very server. It is the other

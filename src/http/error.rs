@@ -249,6 +249,7 @@ impl From<NotAsked> for ApiError {
         match error {
             NotAsked::Processor(error) => error.into(),
             NotAsked::Ledger(error) => error.into(),
+            NotAsked::Database(error) => error.into(),
         }
     }
 }

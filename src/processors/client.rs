@@ -51,6 +51,13 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
+    /// Whether it says no to the thing itself, so that asking again would change nothing. An id that
+    /// is not there may be of another account, by another key.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { status: 400 | 409 | 422, .. })
+    }
+
     /// What a processor says to a question about subscriptions where it runs none.
     #[must_use]
     pub fn runs_none() -> Self {
@@ -210,6 +217,12 @@ fn judge(
             serde_json::from_str(text).map_err(|_| Unanswered::Unknown)
         }
         StatusCode::TOO_MANY_REQUESTS => Err(Unanswered::Busy),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Err(Unanswered::Unknown),
+        // The key is refused, not the question: it is due again when the key is in order.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            tracing::error!(%status, "a processor does not let this ledger in: look at its key");
+            Err(Unanswered::Unreachable)
+        }
         status if status.is_client_error() => {
             let text = reason(text).unwrap_or_else(|| text.to_owned());
             let text = text.chars().take(300).collect();

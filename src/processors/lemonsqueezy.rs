@@ -14,7 +14,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
 use daybook_events::{
-    Money, Timestamp, commands::RefundOutcome, event::HeldPlan, ids::OrderId, period::Cycle,
+    Currency, Money, Timestamp, commands::RefundOutcome, event::HeldPlan, ids::OrderId,
+    money::MoneyError, period::Cycle,
 };
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -55,16 +56,19 @@ pub struct Settings {
     pub signing_secrets: Vec<Secret>,
     /// The API's address.
     pub base_url: String,
+    /// The store's currency: prices are sent without one.
+    pub currency: Currency,
     /// Which variant sells which plan; without one, a plan is not sold there.
     pub variants: Variants,
 }
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { store_id, base_url, variants, api_key: _, signing_secrets: _ } = self;
+        let Self { store_id, base_url, currency, variants, api_key: _, signing_secrets: _ } = self;
         f.debug_struct("Settings")
             .field("store_id", store_id)
             .field("base_url", base_url)
+            .field("currency", currency)
             .field("variants", variants)
             .finish_non_exhaustive()
     }
@@ -77,13 +81,22 @@ impl Settings {
     /// Half of them, or a list of variants that is none.
     pub fn read(source: &Source<'_>) -> Result<Option<Self>, SettingsError> {
         const VARIANTS: &str = "LEMONSQUEEZY_VARIANTS";
+        const CURRENCY: &str = "LEMONSQUEEZY_CURRENCY";
         let Some(api_key) = source.secret("LEMONSQUEEZY_API_KEY")? else { return Ok(None) };
+        let currency = match source.get(CURRENCY) {
+            None => Currency::USD,
+            Some(code) => code.parse().map_err(|error: MoneyError| SettingsError::Value {
+                name: CURRENCY,
+                problem: error.to_string(),
+            })?,
+        };
         let variants = Variants::parse(&source.get(VARIANTS).unwrap_or_default());
         Ok(Some(Self {
             api_key,
             store_id: source.needed("LEMONSQUEEZY_API_KEY", "LEMONSQUEEZY_STORE_ID")?,
             signing_secrets: source.secrets("LEMONSQUEEZY_SIGNING_SECRET")?,
             base_url: source.get("LEMONSQUEEZY_BASE_URL").unwrap_or_else(|| BASE_URL.to_owned()),
+            currency,
             variants: variants
                 .map_err(|problem| SettingsError::Value { name: VARIANTS, problem })?,
         }))
@@ -136,7 +149,11 @@ impl LemonSqueezy {
     /// most once. A refusal counts only if it is not there already, and so does silence.
     async fn bring_back(&self, refunding: &Refunding) -> Result<RefundAnswer, Unanswered> {
         let path = &refunding.processor_payment_id;
-        let before = self.charge(path).await?;
+        // What is not found says nothing of the refund.
+        let before = self.charge(path).await.map_err(|error| match error {
+            Unanswered::Refused { .. } => Unanswered::Unknown,
+            other => other,
+        })?;
         let target = target(refunding, &before)?;
         let done = || {
             // Lemon Squeezy has no id of a refund; the sum that it brought the payment to is its
@@ -227,6 +244,12 @@ impl Processor for LemonSqueezy {
     }
 
     async fn start(&self, checkout: &Checkout) -> Result<Started, Unanswered> {
+        let (store, order) = (self.settings.currency, checkout.amount.currency());
+        if store != order {
+            return Err(refused(&format!(
+                "the store sells in {store}, and the order is in {order}"
+            )));
+        }
         let variant = self.variant(&checkout.plan)?;
         let made = self.api.checkout(checkout, variant).await?;
         let url = made.attributes["url"].as_str().filter(|url| !url.is_empty());
@@ -254,14 +277,7 @@ impl Processor for LemonSqueezy {
             return Err(refused(&format!("`{path}` is no payment of Lemon Squeezy")));
         }
         let _turn = self.turn(path).lock().await;
-        match self.bring_back(refunding).await {
-            // The key is refused, not the refund: it is due when the key is in order.
-            Err(Unanswered::Refused { status: 401 | 403, text }) => {
-                tracing::error!(%text, "Lemon Squeezy does not let this ledger in");
-                Err(Unanswered::Unreachable)
-            }
-            answer => answer,
-        }
+        self.bring_back(refunding).await
     }
 
     fn recognises(&self, message: &Message<'_>) -> Result<Option<String>, NotTheirs> {

@@ -54,7 +54,16 @@ impl Settings {
     /// # Errors
     /// Half of them.
     pub fn read(source: &Source<'_>) -> Result<Option<Self>, SettingsError> {
-        let Some(key_id) = source.get("RAZORPAY_KEY_ID") else { return Ok(None) };
+        let Some(key_id) = source.secret("RAZORPAY_KEY_ID")? else {
+            // A secret alone is a mistake, and no Razorpay without a word would be another.
+            return match source.secret("RAZORPAY_KEY_SECRET")? {
+                None => Ok(None),
+                Some(_) => {
+                    let (present, missing) = ("RAZORPAY_KEY_SECRET", "RAZORPAY_KEY_ID");
+                    Err(SettingsError::Missing { present, missing })
+                }
+            };
+        };
         Ok(Some(Self {
             key_id,
             key_secret: source.needed("RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET")?,

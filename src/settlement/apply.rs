@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::App,
-    processors::{ProcessorError, Unanswered, news::News},
+    processors::{ProcessorError, news::News},
 };
 
 /// What became of a message.
@@ -190,8 +190,8 @@ async fn capture(
     };
     match taken {
         Ok(()) => None,
-        Err(ProcessorError::Unanswered(Unanswered::Refused { text, .. })) => {
-            Some(Outcome::because(State::Aside, "capture_refused", text))
+        Err(ProcessorError::Unanswered(refused)) if refused.is_final() => {
+            Some(Outcome::because(State::Aside, "capture_refused", refused.to_string()))
         }
         Err(error) => {
             Some(Outcome::because(State::Waiting, "processor_unavailable", error.to_string()))

@@ -94,8 +94,8 @@ impl Finder<'_> {
     }
 
     async fn payment(&self, id: &str) -> Result<Found, Trouble> {
-        let row = self.app.rows(Reach::Ledger).find::<Payments>("processor_payment_id", id).await?;
-        let row = row.filter(|row| row.processor == self.processor);
+        let theirs = (("processor", self.processor), ("processor_payment_id", id));
+        let row = self.app.rows(Reach::Ledger).find_both::<Payments>(theirs.0, theirs.1).await?;
         Ok(row.map_or(Found::Nowhere, |row| Found::Payment(Box::new(row))))
     }
 
@@ -117,12 +117,9 @@ impl Finder<'_> {
     }
 
     async fn run_by_them(&self, id: &str) -> Result<Option<SubscriptionRow>, Trouble> {
+        let theirs = (("processor", self.processor), ("processor_subscription_id", id));
         let rows = self.app.rows(Reach::Ledger);
-        let row = rows.find::<Subscriptions>("processor_subscription_id", id).await?;
-        let theirs = |row: &SubscriptionRow| {
-            row.run_by.as_ref().is_some_and(|run_by| run_by.processor == self.processor)
-        };
-        Ok(row.filter(theirs))
+        Ok(rows.find_both::<Subscriptions>(theirs.0, theirs.1).await?)
     }
 
     /// The order that a subscription of theirs began with: the one that its checkout was given, or

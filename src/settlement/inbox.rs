@@ -15,12 +15,17 @@ use crate::processors::NotTheirs;
 
 /// How much of a refused message is kept, in bytes.
 const HEAD: usize = 4096;
-/// How many refused messages are kept in a minute.
+/// How many refused messages are kept at all.
+const REFUSED_MOST: i64 = 10_000;
+/// How many of a processor's are kept in a minute.
 const REFUSED_A_MINUTE: i64 = 60;
 /// How many days they are kept.
 const REFUSED_DAYS: i32 = 30;
 /// How long one who takes a message has for it before another may.
-const LEASE_SECONDS: i32 = 60;
+const LEASE_SECONDS: i32 = 300;
+
+/// How many headers are kept.
+const HEADERS: usize = 40;
 
 /// Headers that say nothing of a message, or too much.
 const NOT_KEPT: [&str; 4] = ["authorization", "cookie", "x-api-key", "proxy-authorization"];
@@ -136,11 +141,12 @@ pub async fn keep_refused(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "with pruned as (
-             delete from inbox_refused where received_at < now() - make_interval(days => $8))
+             delete from inbox_refused where received_at < now() - make_interval(days => $8)
+                or refused_id <= (select max(refused_id) - $10 from inbox_refused))
          insert into inbox_refused (processor, code, digest, bytes, headers, head, address)
          select $1, $2, $3, $4, $5, $6, $7
          where (select count(*) from inbox_refused
-                where received_at > now() - interval '1 minute') < $9",
+                where processor = $1 and received_at > now() - interval '1 minute') < $9",
     )
     .bind(processor)
     .bind(why.code())
@@ -151,6 +157,7 @@ pub async fn keep_refused(
     .bind(address)
     .bind(REFUSED_DAYS)
     .bind(REFUSED_A_MINUTE)
+    .bind(REFUSED_MOST)
     .execute(pool)
     .await?;
     Ok(())
@@ -301,7 +308,7 @@ fn printable(text: &str) -> String {
 }
 
 fn shown(headers: &HeaderMap) -> Value {
-    let kept = headers.iter().filter(|(name, _)| !NOT_KEPT.contains(&name.as_str()));
+    let kept = headers.iter().filter(|(name, _)| !NOT_KEPT.contains(&name.as_str())).take(HEADERS);
     let texts = kept.map(|(name, value)| {
         let text = printable(&String::from_utf8_lossy(value.as_bytes()));
         (name.as_str().to_owned(), Value::String(text))

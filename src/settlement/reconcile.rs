@@ -33,8 +33,9 @@ use crate::{
 const PAGE: i64 = 200;
 /// How far back a processor is asked the first time, in days.
 const FIRST_DAYS: i64 = 30;
-/// How far a run reaches into what was asked before, in days: a payment may be authorised so late.
-const OVERLAP_DAYS: i64 = 4;
+/// How far a run reaches into what was asked before, in days: a
+/// payment may be authorised days late, and a refund takes a week.
+const OVERLAP_DAYS: i64 = 10;
 
 /// Asks every processor, and notes what differed.
 ///
@@ -44,12 +45,14 @@ pub async fn run(app: &Arc<App>, at: DateTime<Utc>, mode: Mode) -> Result<Vec<Ru
     let mut runs = Vec::new();
     for processor in app.processors.iter().filter(|it| it.name() != manual::NAME) {
         let from = since(app, processor.name(), at).await?;
-        let mut asking = Asking { app, processor, mode, report: Report::default() };
+        let report = Report::default();
+        let mut asking = Asking { app, processor, mode, report, gave_up: false };
+        let (from, to) = (Timestamp::new(from), Timestamp::new(at));
+        // What was done lately comes first: it tells of many things in few questions.
+        asking.lately(from, to).await?;
         asking.orders().await?;
         asking.refunds().await?;
         asking.subscriptions().await?;
-        let (from, to) = (Timestamp::new(from), Timestamp::new(at));
-        asking.lately(from, to).await?;
         let report = asking.report;
         let complete = !report.findings.iter().any(|it| it.difference == Difference::Unanswered);
         let run = Run { processor: processor.name().to_owned(), from, to, complete, report };
@@ -131,6 +134,8 @@ struct Asking<'a> {
     processor: &'a Arc<dyn Processor>,
     mode: Mode,
     report: Report,
+    /// Whether it has stopped answering.
+    gave_up: bool,
 }
 
 impl Asking<'_> {
@@ -145,7 +150,13 @@ impl Asking<'_> {
         self.report.findings.push(Finding { difference, about, account_id, detail });
     }
 
+    /// A question without a good answer. One that was refused is somebody's to look at; after any
+    /// other the processor is left alone until the next run.
     fn unanswered(&mut self, about: &str, account: Option<AccountId>, error: &Unanswered) {
+        if let Unanswered::Refused { .. } = error {
+            return self.found(Difference::Unfit, about, account, error.to_string());
+        }
+        self.gave_up = true;
         self.found(Difference::Unanswered, about, account, error.to_string());
     }
 

@@ -1,8 +1,10 @@
 //! Asking a processor to send money back that is reserved already.
 
+use std::sync::Arc;
+
 use daybook_events::{
     Money,
-    account::{Account, RefundStatus},
+    account::{Account, Refund, RefundStatus},
     commands::RefundOutcome,
     ids::{AccountId, RefundId},
     store::SubmitError,
@@ -24,6 +26,9 @@ pub enum NotAsked {
     /// The ledger could not be looked at.
     #[error(transparent)]
     Ledger(#[from] SubmitError),
+    /// Postgres refused.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
 }
 
 /// Asks the processor for a refund and tells how it ended; `None` while that is not known. Asking
@@ -40,11 +45,25 @@ pub async fn ask(
     let Some((name, refunding)) = app.ledger.look(Some(account), reserved).await? else {
         return Ok(None);
     };
-    match app.processors.named(&name)?.refund(&refunding).await {
+    let processor = app.processors.named(&name)?;
+    // One refund of a payment at a time, in whichever process: some processors can only be looked
+    // at, and between the look and the refund no other may come.
+    let mut turn = app.pool().begin().await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind(format!("refund {name} {}", refunding.processor_payment_id))
+        .execute(&mut *turn)
+        .await?;
+    let answered = processor.refund(&refunding).await;
+    drop(turn);
+    match answered {
         Ok(RefundAnswer::Settled(outcome)) => Ok(Some(outcome)),
         Ok(RefundAnswer::Pending) => Ok(None),
-        Err(Unanswered::Refused { text, .. }) => Ok(Some(RefundOutcome::Failed(text))),
-        Err(error @ (Unanswered::Busy | Unanswered::Unreachable | Unanswered::Unknown)) => {
+        Err(Unanswered::Refused { status, text })
+            if (Unanswered::Refused { status, text: String::new() }).is_final() =>
+        {
+            Ok(Some(RefundOutcome::Failed(text)))
+        }
+        Err(error) => {
             tracing::warn!(%refund, %error, "a refund is asked again later");
             Ok(None)
         }
@@ -55,9 +74,13 @@ pub async fn ask(
 fn reserved(account: &Account, id: RefundId) -> Option<(String, Refunding)> {
     let refund = account.payments.refund(id)?;
     let captured = &account.payments.get(refund.payment_id)?.captured;
-    // Ids are in the order of the log.
-    let so_far = account.payments.refunds_of(refund.payment_id).filter(|it| it.id <= id);
-    let sent = so_far.filter(|it| it.status != RefundStatus::Failed || it.id == id);
+    // Ids are in the order of the log. What was sent since, by whomever, is sent.
+    let counts = |it: &&Arc<Refund>| match it.status {
+        RefundStatus::Processed => true,
+        RefundStatus::Requested => it.id <= id,
+        RefundStatus::Failed => it.id == id,
+    };
+    let sent = account.payments.refunds_of(refund.payment_id).filter(counts);
     let total_after =
         Money::sum(captured.amount.currency(), sent.map(|it| it.amount)).unwrap_or(refund.amount);
     let refunding = Refunding {

@@ -51,8 +51,10 @@ pub async fn ask(
     let waits = matches!(intent, Intent::ChangePlan(_));
     let outcome = match &answered {
         Ok(()) => Some(PlanChangeOutcome::Done),
-        Err(Unanswered::Refused { text, .. }) => Some(PlanChangeOutcome::Refused(text.clone())),
-        Err(Unanswered::Busy | Unanswered::Unreachable | Unanswered::Unknown) => None,
+        Err(refused @ Unanswered::Refused { text, .. }) if refused.is_final() => {
+            Some(PlanChangeOutcome::Refused(text.clone()))
+        }
+        Err(_) => None,
     };
     if let Some(outcome) = outcome.filter(|_| waits) {
         settle(app, account, processor.name(), outcome).await?;

@@ -1,6 +1,6 @@
 //! The worker of the inbox: reads what has come, oldest first, and notes what became of it.
 //!
-//! Every process works; a message that one has taken is left alone by the others for a minute. A
+//! Every process works; a message that one has taken is left alone by the others for five minutes. A
 //! process that dies in between leaves it to the next, and since commands tell what is known from
 //! what is new, reading twice has the effect of reading once.
 
@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_events::{event::BookKind, store::SubmitError};
+use futures_util::{StreamExt, stream};
 
 use super::{
     apply::{Messenger, Mode, Outcome, State, Trouble, apply},
@@ -20,6 +21,8 @@ use crate::{
 
 /// How many messages are taken at once.
 const PAGE: i64 = 64;
+/// How many of them are read at once.
+const ABREAST: usize = 16;
 /// How long one rests who has found nothing.
 const REST: Duration = Duration::from_secs(2);
 
@@ -50,9 +53,13 @@ pub async fn run(app: Arc<App>) {
 pub async fn round(app: &Arc<App>, at: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let taken = inbox::take(app.pool(), at, PAGE).await?;
     let count = taken.len();
-    for message in taken {
-        settle(app, &message, at).await?;
-    }
+    // One that waits for a processor holds up no other.
+    let settled = stream::iter(taken).map(|message| {
+        let app = app.clone();
+        async move { settle(&app, &message, at).await }
+    });
+    let settled: Vec<_> = settled.buffered(ABREAST).collect().await;
+    settled.into_iter().collect::<Result<(), _>>()?;
     Ok(count)
 }
 

@@ -1,6 +1,8 @@
 //! Record how a dispute stands: that it was opened, at first sight of it whatever its state, and
 //! how it ended, once. Whatever the order in which its news comes, the end is the same.
 //!
+//! Two different ends contradict each other: the second is refused, so that somebody looks.
+//!
 //! What is disputed or was lost is not refunded any more. The subscription is left alone.
 
 use super::reasons::{check_amount, check_processor_id, payment_of, told};
@@ -65,8 +67,14 @@ impl RecordDispute {
         self.check_deducted()?;
         let (stream, payment_id) = (StreamId::Account(account.id), payment.captured.payment_id);
         let known = payment.dispute(&self.dispute_id);
-        let ended = known.is_some_and(|dispute| dispute.ended.is_some());
-        let outcome = self.state.outcome().filter(|_| !ended);
+        let ended = known.and_then(|dispute| dispute.ended).map(|(outcome, _)| outcome);
+        if let (Some(recorded), Some(told)) = (ended, self.state.outcome())
+            && recorded != told
+        {
+            let dispute = self.dispute_id.clone();
+            return Err(Rejection::DisputeEndedOtherwise { dispute });
+        }
+        let outcome = self.state.outcome().filter(|_| ended.is_none());
         if known.is_some() && outcome.is_none() {
             return Err(Rejection::DisputeKnown { dispute: self.dispute_id.clone() });
         }
@@ -113,6 +121,13 @@ mod tests {
         assert_eq!(refundable(&won), usd("15"));
         let partly = RecordDispute { deducted: usd("4"), ..dispute("disp_1", DisputeState::Lost) };
         assert_eq!(refundable(&given.and(partly)), usd("11"));
+    }
+
+    #[test]
+    fn a_dispute_that_ends_otherwise_is_for_somebody_to_look_at() {
+        let given = given_subscribed("pro").and(dispute("disp_1", DisputeState::Closed));
+        let lost = dispute("disp_1", DisputeState::Lost);
+        given.when(lost).rejected("dispute_ended_otherwise");
     }
 
     #[test]

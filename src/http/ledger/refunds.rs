@@ -233,7 +233,8 @@ pub async fn settled_by_hand(app: Arc<App>, call: Call) -> Result<Answer, ApiErr
     shown(&app, &call, reach).await?;
     let row = app.rows(reach).get::<Refunds>(&refund_id.to_string()).await?;
     let row = row.ok_or_else(ApiError::not_found)?;
-    if row.processor != MANUAL {
+    // What a processor could not send is sent by hand.
+    if row.processor != MANUAL && row.status != RefundStatus::Failed {
         let text =
             format!("{} sends this refund, and says itself what became of it", row.processor);
         return Err(ApiError::new("refund_not_by_hand", text));

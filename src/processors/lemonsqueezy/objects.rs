@@ -62,10 +62,10 @@ pub struct Charge {
     total: i64,
     /// The tax inside of it.
     #[serde(default)]
-    tax: i64,
+    tax: Option<i64>,
     /// The sum of all refunds so far.
     #[serde(default)]
-    refunded_amount: i64,
+    refunded_amount: Option<i64>,
     /// `pending`, `failed`, `paid`, `refunded`, `partial_refund`, `fraudulent`, `void`, or a word
     /// that is not documented.
     pub status: String,
@@ -89,7 +89,7 @@ impl Charge {
 
     /// The sum of all refunds so far.
     pub(super) fn refunded(&self) -> Result<Money, Unreadable> {
-        minor("refunded_amount", self.refunded_amount, currency(&self.currency)?)
+        minor("refunded_amount", self.refunded_amount.unwrap_or(0), currency(&self.currency)?)
     }
 
     /// When it was made.
@@ -138,7 +138,7 @@ impl Charge {
         if !self.was_paid() || payment.amount.is_zero() || self.is_first_invoice() {
             return Ok(News::Nothing);
         }
-        let tax = minor("tax", self.tax, payment.amount.currency())?;
+        let tax = minor("tax", self.tax.unwrap_or(0), payment.amount.currency())?;
         Ok(News::Captured(Captured { payment, fee: None, merchant_tax: Some(tax), at: self.at() }))
     }
 

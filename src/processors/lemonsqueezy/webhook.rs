@@ -3,8 +3,6 @@
 //! `meta.event_name` names the event, `data` is the object after it, `meta.custom_data` gives back
 //! what the checkout was given.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,14 +26,15 @@ struct Meta {
     // Not documented: each message has its own.
     #[serde(default)]
     webhook_id: Option<String>,
+    // An empty one may come as an empty list.
     #[serde(default)]
-    custom_data: Option<BTreeMap<String, Value>>,
+    custom_data: Value,
 }
 
 impl Meta {
     /// Our order that the checkout was given.
     fn ordered(&self) -> Ordered {
-        let custom = self.custom_data.as_ref().and_then(|custom| custom.get(CUSTOM_ORDER));
+        let custom = self.custom_data.get(CUSTOM_ORDER);
         let ours = custom.and_then(Value::as_str).and_then(|text| text.parse().ok());
         ours.map_or(Ordered::Unnamed, Ordered::Ours)
     }

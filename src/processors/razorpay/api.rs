@@ -82,7 +82,7 @@ impl Api {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, basic);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Self { client: Client::new(base_url, headers)? })
+        Ok(Self { client: Client::new(base_url, headers)?.reading_refusals(reason) })
     }
 
     /// Razorpay's order for one of ours: made once, whatever happens on the way. `asked_before`
@@ -242,7 +242,8 @@ impl Api {
         payment: &str,
     ) -> Result<Option<RefundEntity>, Unanswered> {
         let (receipt, refunds) = (refund.to_string(), self.refunds_of(payment).await);
-        let mut refunds = refunds.map_err(of_the_refund)?.into_iter();
+        // A look that is refused says nothing of the refund.
+        let mut refunds = refunds.map_err(|_| Unanswered::Unknown)?.into_iter();
         Ok(refunds.find(|it| it.receipt.as_ref() == Some(&receipt)))
     }
 
@@ -287,6 +288,12 @@ impl Api {
         let Items { items } = shaped(self.client.ask(&question).await?)?;
         Ok(items)
     }
+}
+
+/// The reason in a refusal, in Razorpay's words.
+fn reason(text: &str) -> Option<String> {
+    let refusal: Value = serde_json::from_str(text).ok()?;
+    refusal["error"]["description"].as_str().map(str::to_owned)
 }
 
 /// An answer of a shape; one of another shape leaves open what was done.

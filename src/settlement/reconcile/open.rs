@@ -28,6 +28,9 @@ impl Asking<'_> {
                 let Some(last) = page.last() else { break };
                 after = last.order_id.to_string();
                 for order in &page {
+                    if self.gave_up {
+                        return Ok(());
+                    }
                     self.report.orders += 1;
                     match &order.processor_order_id {
                         Some(id) if !awaits.is_empty() => self.order(order, id).await?,
@@ -96,6 +99,9 @@ impl Asking<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.refund_id.to_string();
             for row in &page {
+                if self.gave_up {
+                    return Ok(());
+                }
                 self.report.refunds += 1;
                 if self.mode == Mode::Append {
                     self.refund(row).await?;
@@ -109,8 +115,13 @@ impl Asking<'_> {
         let about = refund_id.to_string();
         let outcome = match refund::ask(self.app, account_id, refund_id).await {
             Ok(Some(outcome)) => outcome,
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                let detail = format!("a refund of {} has no answer yet", row.amount);
+                self.found(Difference::Pending, &about, Some(account_id), detail);
+                return Ok(());
+            }
             Err(NotAsked::Ledger(error)) => return Err(error.into()),
+            Err(NotAsked::Database(error)) => return Err(error.into()),
             Err(NotAsked::Processor(error)) => {
                 self.found(Difference::Unanswered, &about, Some(account_id), error.to_string());
                 return Ok(());

@@ -14,6 +14,8 @@ pub enum Difference {
     Missed,
     /// The ledger had an intent without its outcome; now it has it.
     Settled,
+    /// The ledger waits for an answer that has not come: it is asked again next time.
+    Pending,
     /// It does not fit what the ledger has: somebody has to look.
     Unfit,
     /// The processor has something that the ledger can place nowhere.
@@ -29,7 +31,7 @@ impl Difference {
     #[must_use]
     pub fn is_open(self) -> bool {
         match self {
-            Self::Missed | Self::Settled => false,
+            Self::Missed | Self::Settled | Self::Pending => false,
             Self::Unfit | Self::UnknownHere | Self::UnknownThere | Self::Unanswered => true,
         }
     }

@@ -33,6 +33,9 @@ impl Asking<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.subscription_id.to_string();
             for row in &page {
+                if self.gave_up {
+                    return Ok(());
+                }
                 self.subscription(row).await?;
             }
         }
@@ -93,6 +96,7 @@ impl Asking<'_> {
                 self.found(Difference::Settled, about, Some(account), detail);
             }
             Err(NotAsked::Ledger(error)) => return Err(error.into()),
+            Err(NotAsked::Database(error)) => return Err(error.into()),
             Err(NotAsked::Processor(error)) => {
                 let difference = match &error {
                     ProcessorError::Unanswered(Unanswered::Refused { .. }) => Difference::Unfit,

@@ -129,6 +129,7 @@ impl LemonSqueezy {
             store_id: "1".to_owned(),
             signing_secrets: vec![Secret::new(SECRET)],
             base_url: self.url.clone(),
+            currency: daybook_events::Currency::USD,
             variants: Variants::parse("pro/monthly=20,max/monthly=21,pro/yearly=22").unwrap(),
         }
     }
