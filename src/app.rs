@@ -23,7 +23,7 @@ use daybook_projections::{
 };
 use sqlx::PgPool;
 use thiserror::Error;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -39,6 +39,8 @@ use crate::{
 
 /// How long a read waits for the projections to show what its caller has written.
 const READ_PATIENCE: Duration = Duration::from_secs(2);
+/// How many refunds may be on their way at once.
+const TURNS: usize = 4;
 
 /// Why a ledger could not be opened.
 #[derive(Debug, Error)]
@@ -120,6 +122,9 @@ pub struct App {
     pub mail: Notify,
     /// The way out for webhooks.
     pub outbound: Outbound,
+    /// Whose turn it is to ask for a refund: each holds a connection to Postgres until the
+    /// processor has answered, and they must not hold them all.
+    pub turns: Semaphore,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -155,6 +160,7 @@ impl App {
             gate,
             mail,
             outbound: Outbound::new(Vec::new()),
+            turns: Semaphore::new(TURNS),
             reads,
             progress,
             written,

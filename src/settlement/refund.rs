@@ -48,6 +48,7 @@ pub async fn ask(
     let processor = app.processors.named(&name)?;
     // One refund of a payment at a time, in whichever process: some processors can only be looked
     // at, and between the look and the refund no other may come.
+    let permit = app.turns.acquire().await;
     let mut turn = app.pool().begin().await?;
     sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
         .bind(format!("refund {name} {}", refunding.processor_payment_id))
@@ -55,6 +56,7 @@ pub async fn ask(
         .await?;
     let answered = processor.refund(&refunding).await;
     drop(turn);
+    drop(permit);
     match answered {
         Ok(RefundAnswer::Settled(outcome)) => Ok(Some(outcome)),
         Ok(RefundAnswer::Pending) => Ok(None),

@@ -140,9 +140,11 @@ mod tests {
         opened.clone().when(lost.clone()).recorded(&["dispute.closed"]);
         given.clone().when(lost.clone()).recorded(&["dispute.opened", "dispute.closed"]);
         let ended = given.and(lost.clone());
-        for late in [open, lost, dispute("disp_1", DisputeState::Won)] {
+        for late in [open, lost] {
             ended.clone().when(late).rejected("dispute_known");
         }
+        let won = dispute("disp_1", DisputeState::Won);
+        ended.clone().when(won).rejected("dispute_ended_otherwise");
         ended.when(dispute("disp_2", DisputeState::Open)).recorded(&["dispute.opened"]);
     }
 

@@ -191,9 +191,13 @@ impl Scene {
     }
 
     /// Another day on which nothing is left of what was before: the reconciler reaches back for
-    /// four days.
+    /// ten days.
     pub(super) fn another_day(&self) -> DateTime<Utc> {
-        let days = self.days.fetch_add(6, Ordering::Relaxed);
+        self.days_later(12)
+    }
+
+    pub(super) fn days_later(&self, days: i64) -> DateTime<Utc> {
+        let days = self.days.fetch_add(days, Ordering::Relaxed) + days;
         let at = "2026-05-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(days);
         self.test.clock.set(daybook_events::Timestamp::new(at));
         self.razorpay.stands_at(at.timestamp() - 300);
@@ -275,7 +279,7 @@ impl Scene {
 
     /// Reads what is due, later than anybody's lease before.
     pub(super) async fn work(&self, server: &Server) -> Result<(), String> {
-        let minutes = self.minutes.fetch_add(2, Ordering::Relaxed);
+        let minutes = self.minutes.fetch_add(6, Ordering::Relaxed);
         let at = Utc::now() + TimeDelta::minutes(minutes);
         worker::round(&server.app, at).await.map(drop).map_err(|error| error.to_string())
     }

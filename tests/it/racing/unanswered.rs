@@ -100,7 +100,7 @@ async fn a_payment_that_is_booked_a_week_late_is_not_taken_for_one_that_razorpay
     let scene = Scene::start().await;
     let server = scene.server();
     let mut race = scene.race().await;
-    race.at = scene.another_day();
+    race.at = scene.days_later(6);
     for by in [Bringer::Reconciler, Bringer::Webhook] {
         scene.bring(&server, &race, by).await.unwrap();
     }
