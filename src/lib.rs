@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod database;
+pub mod documents;
 pub mod gate;
 pub mod http;
 pub mod local_postgres;

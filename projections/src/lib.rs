@@ -24,6 +24,7 @@ pub mod accounts;
 pub mod coupons;
 pub mod features;
 pub mod invoices;
+pub mod journal;
 pub mod keys;
 pub mod orders;
 pub mod payments;

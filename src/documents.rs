@@ -1,0 +1,4 @@
+//! Documents: invoices, credit notes, receipts and pro formas, as a customer and a tax office take
+//! them away.
+
+pub mod paper;
