@@ -6,6 +6,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod copy_out;
+pub mod export;
 pub mod history;
 pub mod projection;
 pub mod query;
