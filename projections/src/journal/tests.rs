@@ -1,0 +1,1 @@
+//! What each event posts, and what holds for every journal.
