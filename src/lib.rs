@@ -19,5 +19,6 @@ pub mod seal;
 pub mod settlement;
 pub mod signing;
 pub mod simulation;
+pub mod snapshot;
 pub mod telemetry;
 pub mod webhooks;
