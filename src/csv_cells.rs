@@ -8,8 +8,7 @@
 use std::borrow::Cow;
 
 /// What a spreadsheet may take for the beginning of a formula, or skip before looking for one.
-const DANGEROUS: [char; 12] =
-    ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+const DANGEROUS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
 
 /// A text as a cell: with an apostrophe before it where a spreadsheet would run it.
 #[must_use]
@@ -35,8 +34,22 @@ mod tests {
     #[test]
     fn what_a_spreadsheet_would_run_is_defused() {
         for text in [
-            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1", "＋1", "－1",
-            "＠1", "=cmd|' /C calc'!A0", "=HYPERLINK(\"http://x\")", "-", "=",
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "\0=1",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠1",
+            "=cmd|' /C calc'!A0",
+            "=HYPERLINK(\"http://x\")",
+            "-",
+            "=",
         ] {
             assert_eq!(defused(text), format!("'{text}"));
             assert!(is_dangerous(text.as_bytes()), "{text}");

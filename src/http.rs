@@ -63,8 +63,7 @@ use crate::app::App;
 pub fn filter(
     app: Arc<App>,
     limits: Limits,
-) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static
-{
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     filter_within(app, limits, Arc::new(Rates::unlimited()))
 }
 
@@ -74,8 +73,7 @@ pub fn filter_within(
     app: Arc<App>,
     limits: Limits,
     rates: Arc<Rates>,
-) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static
-{
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let edge = Edge { app, limits, rates };
     let no_query = warp::any().map(String::new);
     warp::method()

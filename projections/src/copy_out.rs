@@ -1,8 +1,8 @@
 //! Rows by streaming binary COPY: in bounded memory, without one allocation per row.
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
 use daybook_events::store::StoreError;
+use futures_util::{StreamExt, stream::BoxStream};
 use sqlx::{PgPool, postgres::PgPoolCopyExt};
 
 use crate::EngineError;
@@ -39,9 +39,16 @@ impl<const N: usize> CopyOut<N> {
     ///
     /// # Errors
     /// A lost connection, or something that is no row of this form.
-    pub(crate) async fn next(&mut self, mut take: impl FnMut(&Row<'_, N>)) -> Result<bool, EngineError> {
+    pub(crate) async fn next(
+        &mut self,
+        mut take: impl FnMut(&Row<'_, N>),
+    ) -> Result<bool, EngineError> {
         let Some(chunk) = self.chunks.next().await.transpose()? else {
-            return if self.finished { Ok(false) } else { Err(malformed("it ends before its end")) };
+            return if self.finished {
+                Ok(false)
+            } else {
+                Err(malformed("it ends before its end"))
+            };
         };
         // A chunk is a row, most often: then nothing is copied.
         if self.rest.is_empty() {

@@ -6,13 +6,7 @@
 use daybook_events::Timestamp;
 use sqlx::PgPool;
 
-use crate::{
-    EngineError,
-    copy_out::CopyOut,
-    payments::Payments,
-    query::Rows,
-    reach::NO_PREDICATE,
-};
+use crate::{EngineError, copy_out::CopyOut, payments::Payments, query::Rows, reach::NO_PREDICATE};
 
 /// The columns of the export, in their order: callers may rely on it.
 pub const PAYMENT_COLUMNS: [&str; 13] = [
@@ -116,7 +110,9 @@ mod tests {
     fn the_query_names_its_bounds_and_its_account_where_there_are_any() {
         let at = |text: &str| text.parse::<Timestamp>().ok();
         let whole = payments_query(None, None, None);
-        assert!(whole.ends_with("from daybook_views.payments where true order by captured_at, key"));
+        assert!(
+            whole.ends_with("from daybook_views.payments where true order by captured_at, key")
+        );
         assert!(whole.starts_with("select key, account_id, captured_at, order_id,"), "{whole}");
         let part = payments_query(Some("acc_1"), at("2026-05-01T00:00:00Z"), None);
         assert!(

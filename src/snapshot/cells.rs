@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use daybook_events::{Currency, Money, Timestamp};
+use daybook_events::{Currency, Money};
 use rust_decimal::Decimal;
 
 use crate::csv_cells::defused;
@@ -43,10 +43,16 @@ pub enum Cell {
     Text(String),
     /// Something of ours.
     Plain(String),
-    /// An amount.
-    Amount(Money),
+    /// An amount, with every decimal of its currency.
+    Amount(Decimal, Currency),
     /// A whole number.
     Count(i64),
+}
+
+impl From<Money> for Cell {
+    fn from(money: Money) -> Self {
+        Self::Amount(money.amount(), money.currency())
+    }
 }
 
 impl Cell {
@@ -70,11 +76,6 @@ impl Cell {
         words.map_or(Self::Null, Self::text)
     }
 
-    /// An instant that may be missing.
-    pub fn instant(at: Option<Timestamp>) -> Self {
-        Self::maybe(at)
-    }
-
     /// Whether it may stand in a column of a kind.
     #[must_use]
     pub fn fits(&self, kind: Kind) -> bool {
@@ -82,7 +83,7 @@ impl Cell {
             Self::Null => true,
             Self::Text(_) => kind == Kind::Text,
             Self::Plain(_) => kind == Kind::Plain,
-            Self::Amount(_) => kind == Kind::Amount,
+            Self::Amount(..) => kind == Kind::Amount,
             Self::Count(_) => kind == Kind::Count,
         }
     }
@@ -94,7 +95,7 @@ impl Cell {
             Self::Null => String::new(),
             Self::Text(words) => defused(words).into_owned(),
             Self::Plain(text) => text.clone(),
-            Self::Amount(money) => money.amount().to_string(),
+            Self::Amount(amount, _) => amount.to_string(),
             Self::Count(count) => count.to_string(),
         }
     }
@@ -105,7 +106,7 @@ impl Cell {
         match self {
             Self::Null => serde_json::Value::Null,
             Self::Text(text) | Self::Plain(text) => text.as_str().into(),
-            Self::Amount(money) => money.amount().to_string().into(),
+            Self::Amount(amount, _) => amount.to_string().into(),
             Self::Count(count) => (*count).into(),
         }
     }
@@ -131,10 +132,9 @@ pub struct Sums(BTreeMap<Currency, BTreeMap<&'static str, i128>>);
 pub type ControlTotals = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Sums {
-    /// Adds a cell of a column.
-    pub fn add(&mut self, column: &'static str, money: Money) {
-        let sums = self.0.entry(money.currency()).or_default();
-        *sums.entry(column).or_default() += money.minor();
+    /// Adds an amount of a column, in minor units.
+    pub fn add(&mut self, column: &'static str, currency: Currency, minor: i128) {
+        *self.0.entry(currency).or_default().entry(column).or_default() += minor;
     }
 
     /// As a manifest says them.
@@ -144,8 +144,18 @@ impl Sums {
             let columns = sums.iter();
             columns.map(|(name, sum)| ((*name).to_owned(), major(*sum, currency))).collect()
         };
-        self.0.iter().map(|(currency, sums)| (currency.to_string(), told(*currency, sums))).collect()
+        self.0
+            .iter()
+            .map(|(currency, sums)| (currency.to_string(), told(*currency, sums)))
+            .collect()
     }
+}
+
+/// The minor units of an amount that has every decimal of its currency; `None` for one that has
+/// more or fewer.
+#[must_use]
+pub fn minor(amount: Decimal, currency: Currency) -> Option<i128> {
+    (amount.scale() == currency.exponent()).then(|| amount.mantissa())
 }
 
 /// Minor units as text in major ones, with every digit of the currency. Sums may be larger than any
@@ -176,7 +186,7 @@ mod tests {
         let cells = [
             Cell::plain("ref_1"),
             Cell::text("=1+1 \"x\"\n"),
-            Cell::Amount(money("1.500", "KWD")),
+            money("1.500", "KWD").into(),
             Cell::Count(-3),
             Cell::Null,
         ];
@@ -196,7 +206,8 @@ mod tests {
         for (amount, currency) in
             [("0.10", "USD"), ("0.20", "USD"), ("7", "JPY"), ("0.001", "KWD"), ("-0.30", "USD")]
         {
-            sums.add("amount", money(amount, currency));
+            let money = money(amount, currency);
+            sums.add("amount", money.currency(), money.minor());
         }
         let told = serde_json::to_string(&sums.told()).unwrap();
         assert_eq!(

@@ -13,8 +13,8 @@
 //! signature holds the log and the export of it. The verifier in the note shows that nothing was
 //! changed since it was signed; *who* signed it shows only a verifier that one has kept oneself.
 
-use daybook_events::merkle::Hash;
 use data_encoding::BASE64;
+use daybook_events::merkle::Hash;
 use signed_note::{Note, NoteError, StandardVerifier, VerifierList};
 use thiserror::Error;
 use uuid::Uuid;
@@ -87,8 +87,7 @@ impl Checkpoint {
             let (found, wanted) = (said.verifier, wanted.to_owned());
             return Err(CheckpointError::AnotherKey { found, wanted });
         }
-        let verifier =
-            StandardVerifier::new(&said.verifier).map_err(|_| CheckpointError::Form)?;
+        let verifier = StandardVerifier::new(&said.verifier).map_err(|_| CheckpointError::Form)?;
         note.verify(&VerifierList::new(vec![Box::new(verifier)]))?;
         // One text has one form: nothing is beside what was signed.
         if note.to_bytes() == bytes && said.verifier.starts_with(&format!("{}+", said.origin)) {

@@ -115,7 +115,9 @@ impl SnapshotError {
             Self::Writing { .. } => "disk_refused",
             Self::Key { .. } => "signing_key_unusable",
             Self::Damaged(_) => "log_damaged",
-            Self::Fold { .. } | Self::Money(_) | Self::Row(_) | Self::Books(_) => "books_do_not_tie",
+            Self::Fold { .. } | Self::Money(_) | Self::Row(_) | Self::Books(_) => {
+                "books_do_not_tie"
+            }
             Self::Store(_) | Self::Engine(_) | Self::Database(_) => "database_failed",
         }
     }

@@ -82,15 +82,15 @@ impl Folder {
         let lock = File::create_new(&lock_path).map_err(on)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive);
         let lock = lock.map_err(|(_, errno)| on(errno.into()))?;
-        let folder = Self {
-            unfinished,
-            target: target.to_owned(),
-            lock_path,
-            _lock: lock,
-            finished: false,
-        };
+        let folder =
+            Self { unfinished, target: target.to_owned(), lock_path, _lock: lock, finished: false };
         fs::create_dir(&folder.unfinished).map_err(on)?;
         Ok(folder)
+    }
+
+    /// Where it lies until it is finished.
+    pub(super) fn path(&self) -> &Path {
+        &self.unfinished
     }
 
     /// Begins a file.

@@ -22,6 +22,7 @@ use super::SnapshotError;
 const HEADER: &str = "DAYBOOK-ED25519-1 ";
 
 /// The key that signs a ledger's checkpoints. Printing it for debugging shows nothing of it.
+#[derive(Clone)]
 pub struct Key(SigningKey);
 
 impl std::fmt::Debug for Key {

@@ -21,6 +21,7 @@ pub struct Manifest {
     /// The version of the form.
     pub format: u32,
     /// The ledger's id.
+    #[schemars(with = "String")]
     pub ledger: Uuid,
     /// What was asked for.
     pub bounds: Bounds,
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub time_zone: String,
     /// The log's Merkle tree at that position.
     pub tree: Tree,
+    /// The sums that must be equal, by currency.
+    pub ties: Vec<TieEntry>,
     /// Its files, by name.
     pub files: Vec<FileEntry>,
 }
@@ -48,6 +51,21 @@ pub struct Tree {
     pub size: u64,
     /// Its root, RFC 6962, lower-case hex.
     pub root: String,
+}
+
+/// Two sums that must be equal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SnapshotTie")]
+pub struct TieEntry {
+    /// What is compared, such as `trial_balance_is_zero`.
+    pub tie: String,
+    /// Which currency.
+    pub currency: String,
+    /// What the books say.
+    pub books: String,
+    /// What it must be.
+    pub expected: String,
 }
 
 /// A file of a snapshot.

@@ -5,8 +5,14 @@
 //! as long as the books are, whatever becomes of the customer's particulars.
 
 use daybook_projections::{
+    books::{
+        ageing::ReceivableRow,
+        deferred::{DeferredMonthRow, DeferredRow},
+        roll_forward::RollForwardRow,
+        trial_balance::TrialBalanceRow,
+    },
     invoices::{CreditNote, InvoiceRow},
-    journal::entry::Entry,
+    journal::entry::{Entry, Posting},
     payments::PaymentRow,
     refunds::RefundRow,
     subscriptions::SubscriptionRow,
@@ -29,6 +35,30 @@ columns! {
     JOURNAL {
         Count entry Count position Plain posting_on Plain kind Plain account_id Text reference
         Text description Plain account Plain currency Amount amount
+    }
+    /// What each account was debited and credited.
+    TRIAL_BALANCE {
+        Plain currency Plain account Plain type Amount debit Amount credit Amount balance
+    }
+    /// How deferred revenue came from one balance to the next, month by month.
+    REVENUE_ROLL_FORWARD {
+        Plain currency Plain month Amount opening_deferred Amount billed Amount credited_unearned
+        Amount recognised Amount closing_deferred Amount contra_revenue Amount net_revenue
+    }
+    /// What is due on each invoice, and for how long it has been.
+    RECEIVABLES_AGEING {
+        Plain currency Text invoice_number Plain invoice_id Plain account_id Plain issued_on
+        Plain due_on Count days_overdue Plain bucket Amount due
+    }
+    /// What of each line of each invoice is earned, and what is deferred.
+    DEFERRED_REVENUE {
+        Plain currency Text invoice_number Plain invoice_id Plain account_id Count line
+        Text description Plain first_day Plain end_day Amount net Amount credited_unearned
+        Amount recognised Amount deferred
+    }
+    /// In which months each line will be earned.
+    DEFERRED_REVENUE_MONTHS {
+        Plain currency Text invoice_number Plain invoice_id Count line Plain month Amount amount
     }
     /// Invoices as they stood.
     INVOICES {
@@ -71,6 +101,22 @@ columns! {
     }
 }
 
+/// Every table there is, by the name of its files.
+pub const TABLES: &[(&str, &[Column])] = &[
+    ("credit_notes", CREDIT_NOTES),
+    ("deferred_revenue", DEFERRED_REVENUE),
+    ("deferred_revenue_months", DEFERRED_REVENUE_MONTHS),
+    ("invoice_lines", INVOICE_LINES),
+    ("invoices", INVOICES),
+    ("journal", JOURNAL),
+    ("payments", PAYMENTS),
+    ("receivables_ageing", RECEIVABLES_AGEING),
+    ("refunds", REFUNDS),
+    ("revenue_roll_forward", REVENUE_ROLL_FORWARD),
+    ("subscriptions", SUBSCRIPTIONS),
+    ("trial_balance", TRIAL_BALANCE),
+];
+
 /// The word by which a value is stored.
 fn word(value: &impl Serialize) -> Cell {
     let json = serde_json::to_value(value).ok();
@@ -80,7 +126,7 @@ fn word(value: &impl Serialize) -> Cell {
 /// The rows of an entry: one for each posting.
 #[must_use]
 pub fn journal(number: i64, entry: &Entry) -> Vec<Vec<Cell>> {
-    let row = |posting: &daybook_projections::journal::entry::Posting| {
+    let row = |posting: &Posting| {
         vec![
             Cell::Count(number),
             entry.position.map_or(Cell::Null, Cell::Count),
@@ -91,7 +137,7 @@ pub fn journal(number: i64, entry: &Entry) -> Vec<Vec<Cell>> {
             Cell::text(&entry.description),
             Cell::plain(&posting.account),
             Cell::plain(posting.amount.currency()),
-            Cell::Amount(posting.amount),
+            posting.amount.into(),
         ]
     };
     entry.postings.iter().map(row).collect()
@@ -111,16 +157,16 @@ pub fn invoice(row: &InvoiceRow) -> Vec<Cell> {
         word(&row.status),
         Cell::maybe(row.tax.place_of_supply.as_ref()),
         Cell::plain(row.total.currency()),
-        Cell::Amount(row.totals.price),
-        Cell::Amount(row.totals.discount),
-        Cell::Amount(row.totals.net),
-        Cell::Amount(row.totals.tax),
-        Cell::Amount(row.total),
-        Cell::Amount(row.due),
-        Cell::Amount(row.paid_by_payment),
-        Cell::Amount(row.paid_by_credit),
-        Cell::Amount(row.credited),
-        Cell::Amount(row.written_off),
+        row.totals.price.into(),
+        row.totals.discount.into(),
+        row.totals.net.into(),
+        row.totals.tax.into(),
+        row.total.into(),
+        row.due.into(),
+        row.paid_by_payment.into(),
+        row.paid_by_credit.into(),
+        row.credited.into(),
+        row.written_off.into(),
         Cell::maybe(row.paid_at),
     ]
 }
@@ -129,7 +175,9 @@ pub fn invoice(row: &InvoiceRow) -> Vec<Cell> {
 ///
 /// # Errors
 /// Taxes whose sum is out of bounds.
-pub fn invoice_lines(row: &InvoiceRow) -> Result<Vec<Vec<Cell>>, daybook_events::money::MoneyError> {
+pub fn invoice_lines(
+    row: &InvoiceRow,
+) -> Result<Vec<Vec<Cell>>, daybook_events::money::MoneyError> {
     let zero = daybook_events::Money::zero(row.total.currency());
     let mut rows = Vec::with_capacity(row.lines.len());
     for (nth, line) in row.lines.iter().enumerate() {
@@ -144,11 +192,11 @@ pub fn invoice_lines(row: &InvoiceRow) -> Result<Vec<Vec<Cell>>, daybook_events:
             Cell::plain(line.span.start),
             Cell::plain(line.span.end),
             Cell::plain(row.total.currency()),
-            Cell::Amount(line.price),
-            Cell::Amount(line.discount.as_ref().map_or(zero, |discount| discount.amount)),
-            Cell::Amount(line.net),
-            Cell::Amount(tax),
-            Cell::Amount(line.total),
+            line.price.into(),
+            line.discount.as_ref().map_or(zero, |discount| discount.amount).into(),
+            line.net.into(),
+            tax.into(),
+            line.total.into(),
         ]);
     }
     Ok(rows)
@@ -167,12 +215,12 @@ pub fn credit_note(invoice: &InvoiceRow, note: &CreditNote) -> Vec<Cell> {
         word(&note.reason),
         Cell::maybe_text(note.explanation.clone()),
         Cell::plain(note.total.currency()),
-        Cell::Amount(note.totals.net),
-        Cell::Amount(note.totals.tax),
-        Cell::Amount(note.total),
-        Cell::Amount(note.reduces_due),
-        Cell::Amount(note.to_credit),
-        Cell::Amount(note.to_refund),
+        note.totals.net.into(),
+        note.totals.tax.into(),
+        note.total.into(),
+        note.reduces_due.into(),
+        note.to_credit.into(),
+        note.to_refund.into(),
     ]
 }
 
@@ -190,13 +238,13 @@ pub fn payment(row: &PaymentRow) -> Vec<Cell> {
         Cell::text(&row.processor_payment_id),
         Cell::text(&row.processor_order_id),
         Cell::plain(row.amount.currency()),
-        Cell::Amount(row.amount),
-        row.fee.map_or(Cell::Null, Cell::Amount),
-        row.fee_tax.map_or(Cell::Null, Cell::Amount),
-        Cell::Amount(row.refunded),
-        Cell::Amount(row.refund_reserved),
-        Cell::Amount(row.disputed),
-        Cell::Amount(row.deducted),
+        row.amount.into(),
+        row.fee.map_or(Cell::Null, Cell::from),
+        row.fee_tax.map_or(Cell::Null, Cell::from),
+        row.refunded.into(),
+        row.refund_reserved.into(),
+        row.disputed.into(),
+        row.deducted.into(),
         word(&row.status),
     ]
 }
@@ -216,8 +264,8 @@ pub fn refund(row: &RefundRow) -> Vec<Cell> {
         Cell::text(&row.processor_payment_id),
         Cell::maybe_text(row.processor_refund_id.clone()),
         Cell::plain(row.amount.currency()),
-        Cell::Amount(row.amount),
-        Cell::Amount(row.unplaced),
+        row.amount.into(),
+        row.unplaced.into(),
         Cell::maybe_text(row.reason.clone()),
         Cell::maybe_text(row.failure.clone()),
     ]
@@ -236,7 +284,7 @@ pub fn subscription(row: &SubscriptionRow) -> Vec<Cell> {
         word(&row.plan.cycle),
         word(&row.status),
         Cell::plain(row.plan.price.currency()),
-        Cell::Amount(row.plan.price),
+        row.plan.price.into(),
         Cell::plain(row.period.start),
         Cell::plain(row.period.end),
         Cell::plain(row.started_at),
@@ -244,5 +292,84 @@ pub fn subscription(row: &SubscriptionRow) -> Vec<Cell> {
         Cell::maybe(row.cancel_at),
         Cell::maybe(row.ended_at),
         row.end_reason.as_ref().map_or(Cell::Null, word),
+    ]
+}
+
+/// A row of the trial balance.
+#[must_use]
+pub fn trial_balance(row: &TrialBalanceRow) -> Vec<Cell> {
+    vec![
+        Cell::plain(row.currency),
+        Cell::plain(&row.account),
+        row.kind.as_ref().map_or(Cell::Null, word),
+        Cell::Amount(row.debit, row.currency),
+        Cell::Amount(row.credit, row.currency),
+        Cell::Amount(row.balance, row.currency),
+    ]
+}
+
+/// A month of the roll-forward.
+#[must_use]
+pub fn roll_forward(row: &RollForwardRow) -> Vec<Cell> {
+    let amount = |amount| Cell::Amount(amount, row.currency);
+    vec![
+        Cell::plain(row.currency),
+        Cell::plain(&row.month),
+        amount(row.opening_deferred),
+        amount(row.billed),
+        amount(row.credited_unearned),
+        amount(row.recognised),
+        amount(row.closing_deferred),
+        amount(row.contra_revenue),
+        amount(row.net_revenue),
+    ]
+}
+
+/// What is due on an invoice.
+#[must_use]
+pub fn receivable(row: &ReceivableRow) -> Vec<Cell> {
+    vec![
+        Cell::plain(row.currency),
+        Cell::text(&row.invoice_number),
+        Cell::plain(row.invoice_id),
+        Cell::plain(row.account_id),
+        Cell::plain(row.issued_on),
+        Cell::plain(row.due_on),
+        Cell::Count(row.days_overdue),
+        word(&row.bucket),
+        Cell::Amount(row.due, row.currency),
+    ]
+}
+
+/// What of a line is deferred.
+#[must_use]
+pub fn deferred(row: &DeferredRow) -> Vec<Cell> {
+    let amount = |amount| Cell::Amount(amount, row.currency);
+    vec![
+        Cell::plain(row.currency),
+        Cell::text(&row.invoice_number),
+        Cell::plain(row.invoice_id),
+        Cell::plain(row.account_id),
+        Cell::Count(row.line.into()),
+        Cell::text(&row.description),
+        Cell::plain(row.first_day),
+        Cell::plain(row.end_day),
+        amount(row.net),
+        amount(row.credited_unearned),
+        amount(row.recognised),
+        amount(row.deferred),
+    ]
+}
+
+/// What a line will earn in a month.
+#[must_use]
+pub fn deferred_month(row: &DeferredMonthRow) -> Vec<Cell> {
+    vec![
+        Cell::plain(row.currency),
+        Cell::text(&row.invoice_number),
+        Cell::plain(row.invoice_id),
+        Cell::Count(row.line.into()),
+        Cell::plain(&row.month),
+        Cell::Amount(row.amount, row.currency),
     ]
 }

@@ -7,7 +7,6 @@ use chrono_tz::Tz;
 use daybook_events::{Timestamp, period::start_of_day};
 use daybook_projections::export::{PAYMENT_COLUMNS, PaymentCells, PaymentsOut};
 use tokio::sync::OwnedSemaphorePermit;
-use warp::http::StatusCode;
 
 use crate::{
     app::App,
