@@ -67,7 +67,7 @@ pub fn xml(paper: &Paper) -> Option<Vec<u8>> {
                 line_item(tree, index + 1, line, &terms.category)?;
             }
             agreement(tree, paper, &terms)?;
-            tree.empty("ram:ApplicableHeaderTradeDelivery")?;
+            delivery(tree, &terms.buyer)?;
             settlement(tree, paper, &terms, &due)
         })
     })
@@ -208,6 +208,19 @@ fn party(tree: &mut Tree, party: &PartyTerms) -> io::Result<()> {
         tree.maybe("ram:CityName", party.city.as_deref())?;
         tree.text("ram:CountryID", party.country.as_str())?;
         tree.maybe("ram:CountrySubDivisionName", party.state.as_deref())
+    })
+}
+
+/// Where the service goes: BG-15. The schema wants the element, and the rules want it to hold
+/// something.
+fn delivery(tree: &mut Tree, buyer: &PartyTerms) -> io::Result<()> {
+    tree.within("ram:ApplicableHeaderTradeDelivery", |tree| {
+        tree.within("ram:ShipToTradeParty", |tree| {
+            tree.within("ram:PostalTradeAddress", |tree| {
+                tree.text("ram:CountryID", buyer.country.as_str())?;
+                tree.maybe("ram:CountrySubDivisionName", buyer.state.as_deref())
+            })
+        })
     })
 }
 

@@ -49,6 +49,7 @@ mod seed_v1;
 mod server_limits;
 mod simulation;
 mod simulators;
+mod snapshot;
 mod store;
 mod tamper;
 mod tax;

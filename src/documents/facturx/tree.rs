@@ -38,11 +38,6 @@ impl Tree {
         self.element(BytesStart::new(name), content)
     }
 
-    /// An element without content.
-    pub(super) fn empty(&mut self, name: &str) -> io::Result<()> {
-        self.0.write_event(Event::Empty(BytesStart::new(name)))
-    }
-
     /// An element that holds text.
     pub(super) fn text(&mut self, name: &str, text: &str) -> io::Result<()> {
         self.within(name, |tree| tree.characters(text))
