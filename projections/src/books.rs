@@ -18,3 +18,6 @@ pub fn decimal(minor: i128, currency: Currency) -> Decimal {
     // Sums of fewer than 10^13 amounts of at most 10^15 units fit a decimal's 96 bits.
     Decimal::try_from_i128_with_scale(minor, currency.exponent()).unwrap_or(Decimal::MAX)
 }
+
+#[cfg(test)]
+mod tests;
