@@ -41,6 +41,8 @@ use crate::{
 const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// How many refunds may be on their way at once.
 const TURNS: usize = 4;
+/// How many exports may be under way at once.
+const EXPORTS: usize = 4;
 
 /// Why a ledger could not be opened.
 #[derive(Debug, Error)]
@@ -125,6 +127,9 @@ pub struct App {
     /// Whose turn it is to ask for a refund: each holds a connection to Postgres until the
     /// processor has answered, and they must not hold them all.
     pub turns: Semaphore,
+    /// Whose turn it is to export: each holds a connection to Postgres for as long as its reader
+    /// reads.
+    pub exports: Arc<Semaphore>,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -161,6 +166,7 @@ impl App {
             mail,
             outbound: Outbound::new(Vec::new()),
             turns: Semaphore::new(TURNS),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             reads,
             progress,
             written,

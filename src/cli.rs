@@ -19,6 +19,7 @@ mod replay;
 mod serve;
 mod session;
 mod simulate;
+mod snapshot;
 mod tax;
 mod tick;
 mod verify;
@@ -111,6 +112,8 @@ enum Command {
     Clock(clock::Clock),
     /// Make projections anew from the log, while readers go on
     Rebuild(rebuild::Rebuild),
+    /// Export the books: journal, reports, invoices, payments, with a signed manifest
+    Snapshot(snapshot::Snapshot),
     /// Measure appends and replay on this machine, beside bare Postgres
     Bench(bench::Bench),
     /// Print the OpenAPI document of everything that is served
@@ -160,6 +163,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Tick(command) => command.run(&place, output).await,
         Command::Clock(command) => command.run(&place, output).await,
         Command::Rebuild(command) => command.run(&place, output).await,
+        Command::Snapshot(command) => command.run(&place, output).await,
         Command::Bench(command) => command.run(output).await,
         Command::Openapi => {
             output::line(&format!("{:#}", http::openapi::document()))?;

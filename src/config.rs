@@ -29,6 +29,11 @@ pub struct Place {
         hide_env_values = true
     )]
     pub owner_url: Option<String>,
+
+    /// The key that signs checkpoints, made on first use [default: `signing-key` in the data
+    /// directory]
+    #[arg(long, env = "DAYBOOK_SIGNING_KEY_FILE", global = true, value_name = "FILE")]
+    pub signing_key_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Place {
@@ -43,6 +48,12 @@ impl Place {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(local_postgres::default_data_dir)
+    }
+
+    /// Where the key lies that signs checkpoints.
+    #[must_use]
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.signing_key_file.clone().unwrap_or_else(|| self.data_dir().join("signing-key"))
     }
 }
 
@@ -175,7 +186,8 @@ mod tests {
     #[test]
     fn debugging_output_never_shows_a_url_with_its_password() {
         let url = || Some("postgres://daybook:secret@db/daybook".to_owned());
-        let place = Place { data_dir: None, database_url: url(), owner_url: url() };
+        let place =
+            Place { data_dir: None, database_url: url(), owner_url: url(), signing_key_file: None };
         assert_eq!(format!("{place:?}"), "Place { data_dir: None, .. }");
     }
 }

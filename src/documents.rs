@@ -1,4 +1,5 @@
 //! Documents: invoices, credit notes, receipts and pro formas, as a customer and a tax office take
 //! them away.
 
+pub mod facturx;
 pub mod paper;

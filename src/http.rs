@@ -33,6 +33,7 @@ pub mod routes;
 pub mod sandbox;
 pub mod security;
 pub mod server;
+pub mod streamed;
 pub mod v1;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
@@ -41,8 +42,9 @@ use daybook_events::event::Feature;
 use futures_util::Stream;
 use warp::{
     Buf, Filter,
-    http::{Method, Response, StatusCode},
+    http::{Method, StatusCode},
     path::FullPath,
+    reply::Response,
 };
 
 use self::{
@@ -61,8 +63,7 @@ use crate::app::App;
 pub fn filter(
     app: Arc<App>,
     limits: Limits,
-) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
-{
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     filter_within(app, limits, Arc::new(Rates::unlimited()))
 }
 
@@ -72,8 +73,7 @@ pub fn filter_within(
     app: Arc<App>,
     limits: Limits,
     rates: Arc<Rates>,
-) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = Infallible> + Clone + Send + Sync + 'static
-{
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let edge = Edge { app, limits, rates };
     let no_query = warp::any().map(String::new);
     warp::method()
@@ -111,7 +111,7 @@ async fn answer(
     call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
-) -> Response<Vec<u8>> {
+) -> Response {
     let started = std::time::Instant::now();
     let (request_id, method) = (call.request_id.clone(), call.method.clone());
     let (path, held) = (call.path.clone(), Held::of(&call.method, &call.headers));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     book::Book,
     envelope::{Recorded, Stored},
-    event::{BookEvent, Event},
+    event::Event,
     merkle::{Frontier, Hash, hex},
     numbers::Numbers,
     time::Timestamp,
@@ -100,6 +100,7 @@ impl Audit {
         match stored.decode() {
             Ok(recorded) => {
                 self.check_number(&recorded);
+                self.check_posting_day(&recorded);
                 Some(recorded)
             }
             Err(error) => {
@@ -187,8 +188,20 @@ impl Audit {
             let text = format!("the number is {number:?}, the series goes on with {expected:?}");
             self.findings.push(Finding::at("numbers", position, text));
         }
-        if let Event::Book(BookEvent::BookOpened(opened)) = &recorded.event {
-            self.book.opened = Some(opened.clone());
+    }
+
+    /// The accounting day is that of the event's instant or, where that is closed, the first open
+    /// one.
+    fn check_posting_day(&mut self, recorded: &Recorded) {
+        // The book's first event is dated in the zone that it brings, or in UTC.
+        let expected = self.book.posting_day(recorded.effective_at);
+        if recorded.posting_on != expected {
+            let (position, day) = (recorded.position, recorded.posting_on);
+            let text = format!("it is posted on {day}, where {expected} was the day");
+            self.findings.push(Finding::at("posting_day", position, text));
+        }
+        if let Event::Book(event) = &recorded.event {
+            self.book.evolve(event, recorded);
         }
     }
 }
@@ -290,6 +303,17 @@ mod tests {
         audit.finish(&claim);
         let found: Vec<_> = audit.findings.iter().map(|finding| finding.check).collect();
         assert_eq!(found, ["root"]);
+    }
+
+    #[test]
+    fn an_event_that_is_posted_to_another_day_than_its_own_is_named() {
+        let mut rows = rows();
+        let position = rows[7].0.position;
+        rows[7].0.posting_on = rows[7].0.posting_on.pred_opt().unwrap();
+        rows[7].1 = rows[7].0.leaf(Uuid::nil());
+        let found = audit(&rows).findings;
+        let found: Vec<_> = found.iter().map(|found| (found.check, found.position)).collect();
+        assert_eq!(found, [("posting_day", Some(position))]);
     }
 
     #[test]

@@ -4,14 +4,28 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use imbl::Vector;
 
 use crate::{
+    accounting::AccountingPeriod,
+    envelope::Recorded,
     event::{BookEvent, BookKind, BookOpened, Feature, PaymentMethod},
     personal::Party,
     policy::Policy,
     tax::{Tax, TaxRules, Untreatable},
     time::Timestamp,
 };
+
+/// A period that is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosedPeriod {
+    /// Which.
+    pub period: AccountingPeriod,
+    /// The position at which it was closed: the last that can have posted to it.
+    pub position: i64,
+    /// When.
+    pub closed_at: Timestamp,
+}
 
 /// What the rules know of the book.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +34,10 @@ pub struct Book {
     pub version: i64,
     /// Its first event, with the seller as last revised.
     pub opened: Option<BookOpened>,
+    /// The day on which it was opened, in the seller's zone.
+    pub opened_on: Option<NaiveDate>,
+    /// The periods that are closed, oldest first.
+    pub closed: Vector<ClosedPeriod>,
     /// How many policies have been adopted; the first is built in.
     policies_adopted: u32,
     /// The billing policy in force.
@@ -40,9 +58,17 @@ pub struct Book {
 
 impl Book {
     /// Takes in one of its events.
-    pub fn evolve(&mut self, event: &BookEvent) {
+    pub fn evolve(&mut self, event: &BookEvent, recorded: &Recorded) {
         match event {
-            BookEvent::BookOpened(opened) => self.opened = Some(opened.clone()),
+            BookEvent::BookOpened(opened) => {
+                self.opened_on = Some(recorded.effective_at.day_in(opened.time_zone));
+                self.opened = Some(opened.clone());
+            }
+            BookEvent::PeriodClosed(closed) => self.closed.push_back(ClosedPeriod {
+                period: closed.period,
+                position: recorded.position,
+                closed_at: recorded.effective_at,
+            }),
             BookEvent::SellerRevised(revised) => {
                 if let Some(opened) = &mut self.opened {
                     opened.seller = revised.seller.clone();
@@ -117,10 +143,38 @@ impl Book {
         self.opened.as_ref().map_or(Tz::UTC, |opened| opened.time_zone)
     }
 
-    /// The accounting day of an instant: the day in the seller's zone.
+    /// The day of an instant in the seller's zone.
+    #[must_use]
+    pub fn day_of(&self, at: Timestamp) -> NaiveDate {
+        at.day_in(self.time_zone())
+    }
+
+    /// The accounting day of an instant: the day in the seller's zone or, where that is closed, the
+    /// first that is not.
     #[must_use]
     pub fn posting_day(&self, at: Timestamp) -> NaiveDate {
-        at.day_in(self.time_zone())
+        let day = self.day_of(at);
+        let first_open = self.closed_through().and_then(|last| last.succ_opt());
+        first_open.map_or(day, |first_open| day.max(first_open))
+    }
+
+    /// The last day that is closed.
+    #[must_use]
+    pub fn closed_through(&self) -> Option<NaiveDate> {
+        self.closed.last().map(|closed| closed.period.last_day)
+    }
+
+    /// The period that a seller who closes months would close next: the rest of the month after
+    /// what is closed, or the month in which the book was opened.
+    #[must_use]
+    pub fn next_period(&self) -> Option<AccountingPeriod> {
+        match self.closed_through() {
+            Some(last) => last.succ_opt().map(|first_day| AccountingPeriod {
+                first_day,
+                ..AccountingPeriod::month_of(first_day)
+            }),
+            None => self.opened_on.map(AccountingPeriod::month_of),
+        }
     }
 
     /// The month in which the seller's financial year begins.

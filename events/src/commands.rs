@@ -16,6 +16,7 @@ mod cancel_order;
 mod cancel_plan;
 mod cancel_subscription;
 mod change_plan;
+mod close_period;
 mod close_sessions;
 mod confirm_manual_payment;
 mod confirm_payment;
@@ -83,6 +84,7 @@ pub use self::{
     cancel_plan::CancelPlan,
     cancel_subscription::CancelSubscription,
     change_plan::{ChangePlan, PREVIEW_SECONDS, Preview},
+    close_period::ClosePeriod,
     close_sessions::{CloseSessions, Which},
     confirm_manual_payment::ConfirmManualPayment,
     confirm_payment::ConfirmPayment,
@@ -190,6 +192,8 @@ commands! {
     SwitchFeature;
     /// Advance a sandbox ledger's clock.
     AdvanceClock;
+    /// Close an accounting period.
+    ClosePeriod;
     /// Put a coupon on offer.
     OfferCoupon;
     /// Take a coupon off offer.

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::NaiveDate;
 use thiserror::Error;
 
 use crate::{
     envelope::Recorded,
     event::{
-        AccountEvent, Adjusted, CreditEvent, CreditNoteIssued, CreditSource, Event, InvoiceEvent,
-        InvoiceIssued, PaymentEvent, ProfileEvent, RefundReported, SubscriptionEvent,
+        AccountEvent, Adjusted, BookEvent, CreditEvent, CreditNoteIssued, CreditSource, Event,
+        InvoiceEvent, InvoiceIssued, PaymentEvent, ProfileEvent, RefundReported, SubscriptionEvent,
     },
     ids::{AccountId, InvoiceId, RefundId, SubscriptionId},
     money::{Currency, Money},
@@ -101,6 +102,7 @@ struct Account {
 #[derive(Debug, Default)]
 pub struct Invariants {
     accounts: HashMap<AccountId, Account>,
+    closed_through: Option<NaiveDate>,
     breaches: Vec<Breach>,
 }
 
@@ -125,6 +127,7 @@ impl Invariants {
 
     /// Reads the next event of the log.
     pub fn read(&mut self, recorded: &Recorded) {
+        self.check_posting_day(recorded);
         let (Event::Account(event), Some(id)) = (&recorded.event, recorded.account()) else {
             return;
         };
@@ -143,6 +146,27 @@ impl Invariants {
             format!("{id}: {} of {}", sums.refunds, sums.captured)
         });
         self.breaches.append(&mut broken);
+    }
+}
+
+impl Invariants {
+    /// Nothing posts to a day in a period that was closed before; periods are closed in order.
+    fn check_posting_day(&mut self, recorded: &Recorded) {
+        let mut broken = |law: &'static str, detail: String| {
+            self.breaches.push(Breach { position: recorded.position, law, detail });
+        };
+        let (day, through) = (recorded.posting_on, self.closed_through);
+        if through.is_some_and(|through| day <= through) {
+            broken("nothing_posts_to_a_closed_period", format!("{day}: {through:?} is closed"));
+        }
+        if let Event::Book(BookEvent::PeriodClosed(closed)) = &recorded.event {
+            let period = closed.period;
+            let meets = through.is_none_or(|through| through.succ_opt() == Some(period.first_day));
+            if !meets || period.last_day < period.first_day {
+                broken("periods_are_closed_in_order", format!("{period} after {through:?}"));
+            }
+            self.closed_through = Some(period.last_day);
+        }
     }
 }
 

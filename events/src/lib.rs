@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
 // Values.
+pub mod accounting;
 pub mod country;
 pub mod ids;
 pub mod money;

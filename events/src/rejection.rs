@@ -3,9 +3,11 @@
 //! A rejection is a value, appends nothing, and concerns its own command only. The shell maps
 //! [`Kind`] to a status; `docs/EVENTS.md` lists every code.
 
+use chrono::NaiveDate;
 use thiserror::Error;
 
 use crate::{
+    accounting::AccountingPeriod,
     coupon::CouponCode,
     history::HistoryError,
     ids::{
@@ -77,6 +79,14 @@ rejections! {
     ClockBackwards { now: Timestamp } Invalid "clock_backwards" "the clock stands at {now} already, and only goes forward";
     /// A slip of the year.
     ClockTooFar { furthest: Timestamp } Invalid "clock_too_far" "the clock is advanced to {furthest} at most, in one step";
+    /// Days the wrong way round.
+    PeriodInvalid Invalid "period_invalid" "a period's last day is not before its first";
+    /// It is closed for good.
+    PeriodClosed { period: AccountingPeriod } Conflict "period_closed" "days of the period {period} are closed already";
+    /// Another period comes first, or the days do not meet those that are closed.
+    PeriodOutOfOrder { next: AccountingPeriod } Conflict "period_out_of_order" "periods are closed one after another without a gap; the next is {next}, or begins as it does";
+    /// Its last day has not ended.
+    PeriodNotOver { period: AccountingPeriod, today: NaiveDate } Conflict "period_not_over" "the period {period} is not over: today is {today} in the seller's zone";
 
     /// No such plan.
     PlanUnknown { plan: String } NotFound "plan_unknown" "no plan has the id, number or slug `{plan}`";

@@ -84,7 +84,7 @@ impl World {
         }
         match (&recorded.event, recorded.stream) {
             (Event::Book(event), _) => {
-                self.book.evolve(event);
+                self.book.evolve(event, recorded);
                 self.book.version = recorded.version;
             }
             (Event::Access(event), _) => {

@@ -6,6 +6,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod copy_out;
+pub mod export;
 pub mod history;
 pub mod projection;
 pub mod query;
@@ -18,6 +20,9 @@ pub mod as_of;
 pub mod live;
 pub mod rebuild;
 pub mod verify;
+
+// What finance reads, reckoned from the journal.
+pub mod books;
 
 // The projections: one question, one file.
 pub mod accounts;
@@ -56,6 +61,7 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::new(Of::<coupons::Coupons>::empty()),
         Box::new(Of::<features::Features>::empty()),
         Box::new(Of::<invoices::Invoices>::empty()),
+        Box::new(Of::<journal::Journal>::empty()),
         Box::new(Of::<keys::Keys>::empty()),
         Box::new(Of::<orders::Orders>::empty()),
         Box::new(Of::<payments::Payments>::empty()),

@@ -24,8 +24,8 @@ impl Reads {
 /// The rows within a reach.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'r> {
-    reads: &'r Reads,
-    reach: Reach,
+    pub(crate) reads: &'r Reads,
+    pub(crate) reach: Reach,
 }
 
 /// A page of rows in key order, which is the order in which they came about.
@@ -269,7 +269,7 @@ impl Rows<'_> {
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
-    fn predicate<P: Projection>(&self) -> &'static str {
+    pub(crate) fn predicate<P: Projection>(&self) -> &'static str {
         match self.reads.without_predicates {
             true => NO_PREDICATE,
             false => self.reach.predicate::<P>(),

@@ -2,20 +2,34 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use warp::http::{Response, StatusCode};
+use warp::{
+    Reply,
+    http::{self, HeaderName, StatusCode},
+    reply::Response,
+};
 
 use super::{
     conditional::{self, Held},
     error::{ApiError, Dialect},
     security::{SECURITY, STRICT_TRANSPORT},
+    streamed::Streamed,
 };
 
 /// What a handler answers with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
     headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    body: Body,
+}
+
+/// What an answer holds.
+#[derive(Debug)]
+enum Body {
+    /// Bytes that are there.
+    Whole(Vec<u8>),
+    /// What is made while it is sent.
+    Streamed(Streamed),
 }
 
 impl Answer {
@@ -57,13 +71,21 @@ impl Answer {
     /// 204: there is nothing to show.
     #[must_use]
     pub fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: Vec::new() }
+        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: Body::Whole(Vec::new()) }
     }
 
     /// Any bytes of a type.
     #[must_use]
     pub fn bytes(status: StatusCode, content_type: &str, body: Vec<u8>) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body }
+        let headers = vec![("content-type", content_type.to_owned())];
+        Self { status, headers, body: Body::Whole(body) }
+    }
+
+    /// What is made while it is sent, under 200; it has no tag.
+    #[must_use]
+    pub fn streamed(content_type: &str, body: Streamed) -> Self {
+        let headers = vec![("content-type", content_type.to_owned())];
+        Self { status: StatusCode::OK, headers, body: Body::Streamed(body) }
     }
 
     /// With a header more.
@@ -91,10 +113,13 @@ impl Answer {
         self.with("cache-control", "public, max-age=0, must-revalidate".to_owned())
     }
 
-    /// The tag of its body.
+    /// The tag of its body; one that is made while it is sent has none.
     #[must_use]
-    pub fn tag(&self) -> String {
-        conditional::tag(&self.body)
+    pub fn tag(&self) -> Option<String> {
+        match &self.body {
+            Body::Whole(bytes) => Some(conditional::tag(bytes)),
+            Body::Streamed(_) => None,
+        }
     }
 
     /// As it goes to a reader: tagged, and without its body where the reader has it already.
@@ -103,7 +128,7 @@ impl Answer {
         if !held.reads || self.status != StatusCode::OK {
             return self;
         }
-        let tag = self.tag();
+        let Some(tag) = self.tag() else { return self };
         let known = held.has(&tag);
         let mut answer = self.with("etag", tag);
         if !answer.has("cache-control") {
@@ -111,7 +136,7 @@ impl Answer {
         }
         if known {
             answer.status = StatusCode::NOT_MODIFIED;
-            answer.body.clear();
+            answer.body = Body::Whole(Vec::new());
         }
         answer
     }
@@ -123,23 +148,29 @@ impl Answer {
     /// The HTTP response, with the headers that every answer has; `by_https` where that is how this
     /// server is reached.
     #[must_use]
-    pub fn into_response(self, request_id: &str, by_https: bool) -> Response<Vec<u8>> {
-        let mut response = Response::builder().status(self.status);
-        for (name, value) in &self.headers {
-            response = response.header(*name, value);
-        }
+    pub fn into_response(self, request_id: &str, by_https: bool) -> Response {
+        let mut common = vec![("x-request-id", request_id)];
         if !self.has("cache-control") {
-            response = response.header("cache-control", "no-store");
+            common.push(("cache-control", "no-store"));
         }
-        for (name, value) in SECURITY {
-            if !self.has(&name.to_ascii_lowercase()) {
-                response = response.header(name, value);
+        common.extend(SECURITY.iter().filter(|(name, _)| !self.has(&name.to_ascii_lowercase())));
+        if by_https {
+            common.push(("strict-transport-security", STRICT_TRANSPORT));
+        }
+        let mut response = match self.body {
+            Body::Whole(bytes) => http::Response::new(bytes).into_response(),
+            Body::Streamed(body) => warp::reply::stream(body.chunks()).into_response(),
+        };
+        *response.status_mut() = self.status;
+        let own = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in own.chain(common) {
+            // A value that no header can hold is left out; none of ours is one.
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), value.parse())
+            {
+                response.headers_mut().append(name, value);
             }
         }
-        if by_https {
-            response = response.header("strict-transport-security", STRICT_TRANSPORT);
-        }
-        response.header("x-request-id", request_id).body(self.body).unwrap_or_default()
+        response
     }
 }
 
@@ -209,11 +240,14 @@ mod tests {
             headers.insert("if-none-match", tag.parse().unwrap());
             Held::of(&warp::http::Method::GET, &headers)
         };
-        let (answer, tag) = (Answer::ok(&7), Answer::ok(&7).tag());
-        let kept = answer.clone().for_reader(&asked(&tag));
-        assert_eq!((kept.status.as_u16(), kept.body.len()), (304, 0));
-        let sent = answer.for_reader(&asked("\"x\""));
-        assert_eq!((sent.status.as_u16(), sent.body.as_slice()), (200, &b"7"[..]));
+        let held = |answer: &Answer| match &answer.body {
+            Body::Whole(bytes) => bytes.clone(),
+            Body::Streamed(_) => panic!("it is whole"),
+        };
+        let kept = Answer::ok(&7).for_reader(&asked(&Answer::ok(&7).tag().unwrap()));
+        assert_eq!((kept.status.as_u16(), held(&kept).len()), (304, 0));
+        let sent = Answer::ok(&7).for_reader(&asked("\"x\""));
+        assert_eq!((sent.status.as_u16(), held(&sent).as_slice()), (200, &b"7"[..]));
         let refusal = Answer::refusal(&ApiError::not_found(), Dialect::Ledger, "id");
         assert!(!refusal.for_reader(&asked("*")).has("etag"));
     }

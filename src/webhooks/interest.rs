@@ -155,6 +155,7 @@ table! {
         ClockAdvanced "book.clock_advanced" Silent,
         PaymentMethodsAdopted "book.payment_methods_adopted" Silent,
         FeatureSwitched "book.feature_switched" Silent,
+        PeriodClosed "book.period_closed" Silent,
     }
 }
 

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, events};
-use crate::{personal::Party, policy::Policy, tax::TaxRules, time::Timestamp};
+use crate::{
+    accounting::AccountingPeriod, personal::Party, policy::Policy, tax::TaxRules, time::Timestamp,
+};
 
 events! {
     /// What happened to the book itself.
@@ -17,6 +19,7 @@ events! {
         ClockAdvanced "book.clock_advanced" v 1,
         PaymentMethodsAdopted "book.payment_methods_adopted" v 1,
         FeatureSwitched "book.feature_switched" v 1,
+        PeriodClosed "book.period_closed" v 1,
     }
 }
 
@@ -175,4 +178,12 @@ pub struct FeatureSwitched {
     pub feature: Feature,
     /// Whether it is on.
     pub enabled: bool,
+}
+
+/// An accounting period is closed: nothing that is recorded later posts to a day in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeriodClosed {
+    /// Which; it follows the one that was closed before.
+    pub period: AccountingPeriod,
 }

@@ -1,5 +1,7 @@
 //! Events about invoices and credit notes: what was billed, and taken back.
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,7 @@ use crate::{
     policy::DunningDate,
     proration::Proration,
     tax::Tax,
+    time::Timestamp,
     totals::{TaxAmount, Totals},
 };
 
@@ -77,6 +80,19 @@ pub struct InvoiceIssued {
     pub seller: Party,
     /// The buyer, as on that day.
     pub bill_to: Personal,
+    /// The seller's zone, in which the days of the lines are reckoned that earn their revenue; UTC
+    /// where it is absent, as on the first invoices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub time_zone: Option<Tz>,
+}
+
+impl InvoiceIssued {
+    /// The seller's calendar day of an instant.
+    #[must_use]
+    pub fn day_of(&self, at: Timestamp) -> NaiveDate {
+        at.day_in(self.time_zone.unwrap_or(Tz::UTC))
+    }
 }
 
 /// Nothing more is due on an invoice.

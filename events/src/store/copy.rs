@@ -39,10 +39,29 @@ impl<'c> LogCopy<'c> {
         after: i64,
         until: i64,
     ) -> Result<Self, StoreError> {
-        let sql = format!(
-            "copy (select {COLUMNS} from events where position > {after} and position <= {until} \
-             order by position) to stdout (format binary)"
+        let which = format!("position > {after} and position <= {until} order by position");
+        Self::of(connection, &which).await
+    }
+
+    /// Starts copying the events of every account up to a position: account by account, in the order
+    /// of their ids, each from its first event on.
+    ///
+    /// # Errors
+    /// A database that cannot be reached.
+    pub async fn of_accounts(
+        connection: &'c mut PgConnection,
+        until: i64,
+    ) -> Result<Self, StoreError> {
+        let which = format!(
+            "stream >= 'account:' and stream < 'account;' and position <= {until} \
+             order by stream, version"
         );
+        Self::of(connection, &which).await
+    }
+
+    async fn of(connection: &'c mut PgConnection, which: &str) -> Result<Self, StoreError> {
+        let sql =
+            format!("copy (select {COLUMNS} from events where {which}) to stdout (format binary)");
         let chunks = connection.copy_out_raw(&sql).await?;
         let (buffer, taken) = (Vec::with_capacity(1 << 16), 0);
         Ok(Self { chunks, buffer, taken, header_seen: false, finished: false })

@@ -2,10 +2,11 @@
 //!
 //! Nothing is decoded: the texts are those that were hashed.
 
+use futures_util::TryStreamExt;
 use sqlx::{PgExecutor, Row, postgres::PgRow};
 
 use super::{StoreError, copy::StoredWithLeaf, read::stored};
-use crate::merkle::Hash;
+use crate::merkle::{Frontier, Hash};
 
 /// Which events are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -66,11 +67,26 @@ pub async fn leaves(
     query.fetch_all(executor).await?.iter().map(leaf).collect()
 }
 
+/// The tree over the events up to a position, from their stored leaves.
+///
+/// # Errors
+/// A database that cannot be reached, or a leaf that is none.
+pub async fn tree_at(executor: impl PgExecutor<'_>, position: i64) -> Result<Frontier, StoreError> {
+    let sql = "select leaf_hash from events where position <= $1 order by position";
+    let mut leaves = sqlx::query_scalar::<_, Vec<u8>>(sql).bind(position).fetch(executor);
+    let mut tree = Frontier::default();
+    while let Some(leaf) = leaves.try_next().await? {
+        tree.push(hash(leaf)?);
+    }
+    Ok(tree)
+}
+
+fn hash(bytes: Vec<u8>) -> Result<Hash, sqlx::Error> {
+    bytes.try_into().map_err(|_| sqlx::Error::Decode("a leaf has 32 bytes".into()))
+}
+
 fn leaf(row: &PgRow) -> Result<StoredWithLeaf, StoreError> {
-    let hash: Vec<u8> = row.try_get("leaf_hash")?;
-    let hash: Result<Hash, _> = hash.try_into();
-    let hash = hash.map_err(|_| sqlx::Error::Decode("a leaf has 32 bytes".into()))?;
-    Ok((stored(row)?, hash))
+    Ok((stored(row)?, hash(row.try_get("leaf_hash")?)?))
 }
 
 /// A stream of the log, and how far it has come.

@@ -347,7 +347,7 @@ async fn insisted(app: &App, call: &Call, plan: PlanId) -> Result<Option<u32>, A
     }
     app.settled(Reach::Ledger).await;
     let row = named(app, &plan.to_string()).await?.ok_or_else(ApiError::not_found)?;
-    let tag = Answer::ok(&PlanShape::of_row(&row, app.face.currency)).tag();
+    let tag = Answer::ok(&PlanShape::of_row(&row, app.face.currency)).tag().unwrap_or_default();
     let met = conditional::matches(&call.headers, &tag);
     Ok(met.map(|met| if met { row.revision } else { NEVER }))
 }

@@ -1,43 +1,33 @@
-//! Exports: historical payments as CSV.
+//! Exports: historical payments as CSV, as many as there are.
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use daybook_events::{Timestamp, period::start_of_day};
-use daybook_projections::{
-    payments::{PaymentRow, Payments},
-    query::Between,
+use daybook_projections::export::{PAYMENT_COLUMNS, PaymentCells, PaymentsOut};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    app::App,
+    csv_cells::is_dangerous,
+    http::{
+        answer::Answer,
+        call::Call,
+        error::ApiError,
+        reading::shown,
+        streamed::{Sink, Streamed},
+    },
 };
-use warp::http::StatusCode;
 
-use crate::app::App;
-use crate::http::{answer::Answer, call::Call, error::ApiError, reading::shown};
-
-/// The columns, fixed: callers may rely on their order.
-const COLUMNS: [&str; 13] = [
-    "payment_id",
-    "account_id",
-    "captured_at",
-    "order_id",
-    "order_number",
-    "invoice_id",
-    "processor",
-    "processor_payment_id",
-    "processor_order_id",
-    "currency",
-    "amount",
-    "refunded",
-    "status",
-];
-
-/// How many rows one export holds at most; a longer history is asked for in parts.
-const AT_MOST: i64 = 100_000;
+/// Which columns hold a processor's words, which may be anything.
+const WORDS: [&str; 3] = ["processor", "processor_payment_id", "processor_order_id"];
 
 /// `GET /api/billing/payments/export?from=&to=`: half-open; dates are days in the book's zone.
 ///
 /// # Errors
-/// Bounds that are neither dates nor instants, or the wrong way round.
+/// Bounds that are neither dates nor instants, or the wrong way round; as many exports under way
+/// as there may be.
 pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let reach = call.reach()?;
     let position = shown(&app, &call, reach).await?;
@@ -53,19 +43,12 @@ pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     {
         return Err(ApiError::new("invalid_request", "`from` is after `to`"));
     }
-    let between = Between {
-        column: "captured_at",
-        from: from.map(|from| from.to_string()),
-        to: to.map(|to| to.to_string()),
-        limit: AT_MOST + 1,
-    };
-    let rows = app.rows(reach).between::<Payments>(&between).await?;
-    if i64::try_from(rows.len()).is_ok_and(|rows| rows > AT_MOST) {
-        let text = format!("more than {AT_MOST} payments: ask for a shorter time by from and to");
-        return Err(ApiError::new("invalid_request", text));
-    }
-    let csv = csv_of(&rows).map_err(|error| ApiError::internal(&error))?;
-    let answer = Answer::bytes(StatusCode::OK, "text/csv; charset=utf-8", csv)
+    let turn = app.exports.clone().try_acquire_owned().map_err(|_| {
+        ApiError::new("busy", "as many exports are under way as there may be; try again in 1 s")
+    })?;
+    let rows = app.rows(reach).payments_out(from, to).await?;
+    let body = Streamed::by(|sink| csv(sink, rows, turn));
+    let answer = Answer::streamed("text/csv; charset=utf-8", body)
         .with("content-disposition", "attachment; filename=\"payments.csv\"".to_owned());
     Ok(answer.at(position))
 }
@@ -82,38 +65,53 @@ fn instant(name: &str, text: &str, zone: Tz) -> Result<Timestamp, ApiError> {
     Ok(start_of_day(day, zone))
 }
 
-fn csv_of(rows: &[PaymentRow]) -> Result<Vec<u8>, csv::Error> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(COLUMNS)?;
-    for row in rows {
-        csv.write_record([
-            &row.payment_id.to_string(),
-            &row.account_id.to_string(),
-            &row.captured_at.to_string(),
-            &row.order_id.to_string(),
-            &row.order_number,
-            &row.invoice_id.map(|id| id.to_string()).unwrap_or_default(),
-            &text_cell(&row.processor),
-            &text_cell(&row.processor_payment_id),
-            &text_cell(&row.processor_order_id),
-            &row.amount.currency().to_string(),
-            &row.amount.amount().to_string(),
-            &row.refunded.amount().to_string(),
-            &serde_json::to_value(row.status)
-                .ok()
-                .and_then(|status| status.as_str().map(str::to_owned))
-                .unwrap_or_default(),
-        ])?;
+/// Writes the payments as CSV; the export's turn ends with it.
+async fn csv(
+    mut sink: Sink,
+    mut rows: PaymentsOut,
+    turn: OwnedSemaphorePermit,
+) -> Result<Sink, Box<dyn std::error::Error + Send + Sync>> {
+    sink.buffer().extend_from_slice(PAYMENT_COLUMNS.join(",").as_bytes());
+    sink.buffer().push(b'\n');
+    while rows.next(|row| line(sink.buffer(), row)).await? {
+        sink.sent().await?;
     }
-    csv.into_inner().map_err(|error| error.into_error().into())
+    drop(turn);
+    Ok(sink)
 }
 
-/// Text that a spreadsheet would run as a formula is defused by a leading apostrophe.
-fn text_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
+/// A row as a line of CSV.
+pub fn line(out: &mut Vec<u8>, row: &PaymentCells<'_>) {
+    for (nth, (cell, name)) in row.iter().zip(PAYMENT_COLUMNS).enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        field(out, cell, WORDS.contains(&name));
+    }
+    out.push(b'\n');
+}
+
+/// A cell by RFC 4180: quoted where it has to be, defused where it is words that a spreadsheet would
+/// run.
+fn field(out: &mut Vec<u8>, cell: &[u8], words: bool) {
+    let defused = words && is_dangerous(cell);
+    let quoted = cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'));
+    if quoted {
+        out.push(b'"');
+    }
+    if defused {
+        out.push(b'\'');
+    }
+    if quoted {
+        for byte in cell {
+            if *byte == b'"' {
+                out.push(b'"');
+            }
+            out.push(*byte);
+        }
+        out.push(b'"');
     } else {
-        text.to_owned()
+        out.extend_from_slice(cell);
     }
 }
 
@@ -130,8 +128,24 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_a_spreadsheet_would_run_is_defused() {
-        assert_eq!(text_cell("=1+1"), "'=1+1");
-        assert_eq!(text_cell("pay_1"), "pay_1");
+    fn a_line_is_what_any_reader_of_csv_reads_back() {
+        let words = ["=1+1", "pay,\"1\"", "\r\n=1", "", "－1", "ok", "'", "a\nb"];
+        for (nth, word) in words.iter().enumerate() {
+            let mut row: PaymentCells<'_> = [b""; 13];
+            (row[0], row[6], row[10]) = (b"pay_1", word.as_bytes(), b"-1.00");
+            row[7] = words[(nth + 1) % words.len()].as_bytes();
+            let mut out = Vec::new();
+            line(&mut out, &row);
+            let mut csv = csv::ReaderBuilder::new().has_headers(false).from_reader(&out[..]);
+            let read = csv.records().next().unwrap().unwrap();
+            assert_eq!(read.len(), 13);
+            assert_eq!((&read[0], &read[10]), ("pay_1", "-1.00"));
+            assert_eq!(&read[6], crate::csv_cells::defused(word));
+        }
+    }
+
+    #[test]
+    fn the_columns_of_words_are_columns() {
+        assert!(WORDS.iter().all(|name| PAYMENT_COLUMNS.contains(name)));
     }
 }

@@ -120,7 +120,7 @@ async fn insisted(
     let current = as_of::row::<Subscriptions>(&row.subscription_id.to_string(), &events);
     let current = current.map_err(|error| ApiError::internal(&error))?;
     let current = current.ok_or_else(ApiError::not_found)?;
-    let tag = Answer::ok(&shapes::subscription(&current)).tag();
+    let tag = Answer::ok(&shapes::subscription(&current)).tag().unwrap_or_default();
     let version = events.last().map_or(0, |event| event.version);
     let met = conditional::matches(&call.headers, &tag);
     Ok(met.map(|met| if met { version } else { NEVER }))

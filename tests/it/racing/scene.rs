@@ -106,7 +106,7 @@ pub(super) async fn stopped_after<T>(steps: usize, work: impl Future<Output = T>
 /// A server without a socket: whoever calls it can stop within.
 pub(super) struct Server {
     pub(super) app: Arc<App>,
-    filter: BoxedFilter<(Response<Vec<u8>>,)>,
+    filter: BoxedFilter<(warp::reply::Response,)>,
 }
 
 impl Server {

@@ -148,6 +148,7 @@ pub(in crate::commands) fn issue(
         dunning,
         seller,
         bill_to: account.billing.as_ref().clone(),
+        time_zone: Some(draft.world().book.time_zone()),
     };
     draft.record_as_of(stream, at, event)?;
     Ok(invoice_id)

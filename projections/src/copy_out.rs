@@ -1,0 +1,122 @@
+//! Rows by streaming binary COPY: in bounded memory, without one allocation per row.
+
+use bytes::Bytes;
+use daybook_events::store::StoreError;
+use futures_util::{StreamExt, stream::BoxStream};
+use sqlx::{PgPool, postgres::PgPoolCopyExt};
+
+use crate::EngineError;
+
+/// What binary COPY begins with.
+const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+/// The signature, flags and the length of an extension that is never there.
+const HEADER: usize = SIGNATURE.len() + 8;
+
+/// A running COPY of rows of `N` columns of text.
+pub(crate) struct CopyOut<const N: usize> {
+    chunks: BoxStream<'static, Result<Bytes, sqlx::Error>>,
+    // What has come of the next row.
+    rest: Vec<u8>,
+    header_seen: bool,
+    finished: bool,
+}
+
+/// A row: the bytes of each column, `None` where it is null.
+pub(crate) type Row<'b, const N: usize> = [Option<&'b [u8]>; N];
+
+impl<const N: usize> CopyOut<N> {
+    /// Starts copying what a query of ours selects.
+    ///
+    /// # Errors
+    /// A database that cannot be reached, or that refuses the query.
+    pub(crate) async fn start(pool: &PgPool, select: &str) -> Result<Self, EngineError> {
+        let sql = format!("copy ({select}) to stdout (format binary)");
+        let chunks = pool.copy_out_raw(&sql).await?;
+        Ok(Self { chunks, rest: Vec::new(), header_seen: false, finished: false })
+    }
+
+    /// Hands every row that has arrived to `take`; false once the last one was.
+    ///
+    /// # Errors
+    /// A lost connection, or something that is no row of this form.
+    pub(crate) async fn next(
+        &mut self,
+        mut take: impl FnMut(&Row<'_, N>),
+    ) -> Result<bool, EngineError> {
+        let Some(chunk) = self.chunks.next().await.transpose()? else {
+            return if self.finished {
+                Ok(false)
+            } else {
+                Err(malformed("it ends before its end"))
+            };
+        };
+        // A chunk is a row, most often: then nothing is copied.
+        if self.rest.is_empty() {
+            let taken = self.rows(&chunk, &mut take)?;
+            self.rest.extend_from_slice(chunk.get(taken..).unwrap_or_default());
+        } else {
+            self.rest.extend_from_slice(&chunk);
+            let rest = std::mem::take(&mut self.rest);
+            let taken = self.rows(&rest, &mut take)?;
+            self.rest.extend_from_slice(rest.get(taken..).unwrap_or_default());
+        }
+        Ok(true)
+    }
+
+    /// Takes every whole row: how many bytes they were.
+    fn rows(
+        &mut self,
+        bytes: &[u8],
+        take: &mut impl FnMut(&Row<'_, N>),
+    ) -> Result<usize, EngineError> {
+        let mut taken = 0;
+        while !self.finished {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let Some(length) = self.row(rest, take)? else { break };
+            taken += length;
+        }
+        Ok(taken)
+    }
+
+    /// Takes a row, if the bytes hold the whole of it: how many they were.
+    fn row(
+        &mut self,
+        bytes: &[u8],
+        take: &mut impl FnMut(&Row<'_, N>),
+    ) -> Result<Option<usize>, EngineError> {
+        if !self.header_seen {
+            if bytes.len() < HEADER {
+                return Ok(None);
+            }
+            if !bytes.starts_with(SIGNATURE) {
+                return Err(malformed("its signature is missing"));
+            }
+            self.header_seen = true;
+            return Ok(Some(HEADER));
+        }
+        let Some((count, mut rest)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
+        let count = i16::from_be_bytes(*count);
+        if count == -1 {
+            self.finished = true;
+            return Ok(Some(2));
+        }
+        if usize::try_from(count) != Ok(N) {
+            return Err(malformed("a row has another number of columns"));
+        }
+        let mut row: Row<'_, N> = [None; N];
+        for column in &mut row {
+            let Some((length, after)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+            rest = after;
+            let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else { continue };
+            let Some((value, after)) = rest.split_at_checked(length) else { return Ok(None) };
+            *column = Some(value);
+            rest = after;
+        }
+        take(&row);
+        Ok(Some(bytes.len() - rest.len()))
+    }
+}
+
+fn malformed(problem: &'static str) -> EngineError {
+    EngineError::Store(StoreError::Copy(problem))
+}

@@ -1,0 +1,188 @@
+//! A table's two files, read side by side, row by row.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::Path,
+};
+
+use daybook_events::Currency;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::{Finding, books::Books};
+use crate::snapshot::{
+    cells::{Cell, Column, Kind, Sums, json_line, minor},
+    manifest::Manifest,
+};
+
+/// A table of a snapshot.
+pub(super) struct Table<'t> {
+    pub(super) dir: &'t Path,
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [Column],
+    pub(super) manifest: &'t Manifest,
+}
+
+/// A row with the names of its columns.
+pub(super) struct Row<'r> {
+    pub(super) columns: &'static [Column],
+    pub(super) cells: &'r [Cell],
+}
+
+impl Row<'_> {
+    fn cell(&self, name: &str) -> Option<&Cell> {
+        let nth = self.columns.iter().position(|column| column.name == name)?;
+        self.cells.get(nth)
+    }
+
+    /// The text of a column.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        match self.cell(name)? {
+            Cell::Plain(text) | Cell::Text(text) => Some(text),
+            Cell::Null | Cell::Amount(..) | Cell::Count(_) => None,
+        }
+    }
+
+    /// The number of a column.
+    pub(super) fn count(&self, name: &str) -> Option<i64> {
+        match self.cell(name)? {
+            Cell::Count(count) => Some(*count),
+            Cell::Null | Cell::Amount(..) | Cell::Plain(_) | Cell::Text(_) => None,
+        }
+    }
+
+    /// The amount of a column, in minor units.
+    pub(super) fn amount(&self, name: &str) -> Option<i128> {
+        match self.cell(name)? {
+            Cell::Amount(amount, currency) => minor(*amount, *currency),
+            Cell::Null | Cell::Count(_) | Cell::Plain(_) | Cell::Text(_) => None,
+        }
+    }
+
+    /// The row's currency.
+    pub(super) fn currency(&self) -> Option<Currency> {
+        self.text("currency")?.parse().ok()
+    }
+}
+
+impl Table<'_> {
+    /// Reads both files, and hands each row to the books: how many rows there are, and what is wrong.
+    pub(super) fn check(&self, books: &mut Books<'_>) -> (u64, Vec<Finding>) {
+        let mut findings = Vec::new();
+        let (mut rows, mut sums) = (0, Sums::default());
+        if let Err(finding) = self.read(books, &mut rows, &mut sums, &mut findings) {
+            findings.push(finding);
+        }
+        for form in ["csv", "jsonl"] {
+            let file = format!("{}.{form}", self.name);
+            let Some(said) = self.manifest.file(&file) else { continue };
+            if said.rows != rows {
+                let text = format!("it has {rows} rows, the manifest says {}", said.rows);
+                findings.push(Finding { file, line: None, problem: text });
+            } else if said.totals != sums.told() {
+                let problem = "its sums are not the control totals of the manifest".to_owned();
+                findings.push(Finding { file, line: None, problem });
+            }
+        }
+        (rows, findings)
+    }
+
+    fn read(
+        &self,
+        books: &mut Books<'_>,
+        rows: &mut u64,
+        sums: &mut Sums,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Finding> {
+        let (csv_name, json_name) = (format!("{}.csv", self.name), format!("{}.jsonl", self.name));
+        let bad = |file: &str, line: Option<u64>, problem: String| Finding {
+            file: file.to_owned(),
+            line,
+            problem,
+        };
+        let open = |name: &str| {
+            File::open(self.dir.join(name))
+                .map_err(|error| bad(name, None, format!("it cannot be read: {error}")))
+        };
+        let mut csv = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(open(&csv_name)?);
+        let mut records = csv.records();
+        let mut lines = BufReader::new(open(&json_name)?).lines();
+        let header = records.next().and_then(Result::ok).unwrap_or_default();
+        if !header.iter().eq(self.columns.iter().map(|column| column.name)) {
+            let text = format!("its columns are not those of {}", self.name);
+            return Err(bad(&csv_name, Some(1), text));
+        }
+        for line_number in 1.. {
+            let in_json = |problem: String| bad(&json_name, Some(line_number), problem);
+            let line = lines.next().transpose().map_err(|error| in_json(error.to_string()))?;
+            let record = records.next().transpose().map_err(|error| {
+                let line = error.position().map(csv::Position::line);
+                bad(&csv_name, line, error.to_string())
+            })?;
+            let (line, record) = match (line, record) {
+                (None, None) => return Ok(()),
+                (Some(line), Some(record)) => (line, record),
+                (Some(_), None) => return Err(in_json("the CSV has no such row".to_owned())),
+                (None, Some(record)) => {
+                    let at = record.position().map(csv::Position::line);
+                    return Err(bad(&csv_name, at, "the JSONL has no such row".to_owned()));
+                }
+            };
+            *rows += 1;
+            let cells = cells(self.columns, &line).map_err(in_json)?;
+            if !cells.iter().map(Cell::csv).eq(record.iter()) {
+                let at = record.position().map(csv::Position::line);
+                let text = format!("the row is not that of {json_name}, line {line_number}");
+                findings.push(bad(&csv_name, at, text));
+            }
+            for (cell, column) in cells.iter().zip(self.columns) {
+                if let Cell::Amount(amount, currency) = cell {
+                    sums.add(column.name, *currency, minor(*amount, *currency).unwrap_or(0));
+                }
+            }
+            let row = Row { columns: self.columns, cells: &cells };
+            let problem = books.row(self.name, &row);
+            findings.extend(problem.map(|problem| in_json(problem)));
+        }
+        Ok(())
+    }
+}
+
+/// The cells of a line of JSON, which has exactly the form in which it was written.
+fn cells(columns: &'static [Column], line: &str) -> Result<Vec<Cell>, String> {
+    let values: serde_json::Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| format!("it is no object of JSON: {error}"))?;
+    let currency = values.get("currency").and_then(Value::as_str);
+    let currency: Option<Currency> = currency.and_then(|code| code.parse().ok());
+    let cell = |column: &Column| {
+        let value = values.get(column.name).unwrap_or(&Value::Null);
+        let misfit = || format!("`{}` is not of its kind: {value}", column.name);
+        match (column.kind, value) {
+            (_, Value::Null) => Ok(Cell::Null),
+            (Kind::Text, Value::String(text)) => Ok(Cell::Text(text.clone())),
+            (Kind::Plain, Value::String(text)) => Ok(Cell::Plain(text.clone())),
+            (Kind::Amount, Value::String(text)) => amount(text, currency).ok_or_else(misfit),
+            (Kind::Count, Value::Number(number)) => {
+                number.as_i64().map(Cell::Count).ok_or_else(misfit)
+            }
+            (_, _) => Err(misfit()),
+        }
+    };
+    let cells: Vec<Cell> = columns.iter().map(cell).collect::<Result<_, _>>()?;
+    if json_line(columns, &cells).trim_end_matches('\n') == line {
+        Ok(cells)
+    } else {
+        Err("it is not in the form in which rows are written".to_owned())
+    }
+}
+
+/// An amount with every decimal of its currency, and no other digit.
+fn amount(text: &str, currency: Option<Currency>) -> Option<Cell> {
+    let (currency, amount) = (currency?, Decimal::from_str_exact(text).ok()?);
+    let whole = minor(amount, currency).is_some() && amount.to_string() == text;
+    whole.then_some(Cell::Amount(amount, currency))
+}

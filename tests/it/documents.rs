@@ -1,0 +1,3 @@
+//! Documents: what a customer and a tax office take away.
+
+mod facturx;

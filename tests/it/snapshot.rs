@@ -1,0 +1,3 @@
+//! Snapshots: the books as files that tie out.
+
+mod plain_text;
