@@ -1,0 +1,4 @@
+//! Documents: what a customer and a tax office take away.
+
+mod papers;
+mod press;
