@@ -2,4 +2,7 @@
 //! them away.
 
 pub mod facturx;
+pub mod language;
+pub mod logo;
 pub mod paper;
+pub mod press;

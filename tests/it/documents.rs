@@ -1,3 +1,5 @@
 //! Documents: what a customer and a tax office take away.
 
 mod facturx;
+mod papers;
+mod press;
