@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Opening,
+    documents::Documents,
     gate::Gate,
     processors::{
         Processor, Processors, lemonsqueezy::LemonSqueezy, manual::Manual, razorpay::Razorpay,
@@ -122,6 +123,8 @@ pub struct App {
     pub gate: Gate,
     /// Tells the inbox's worker that something has come.
     pub mail: Notify,
+    /// Prints and keeps documents.
+    pub documents: Documents,
     /// The way out for webhooks.
     pub outbound: Outbound,
     /// Whose turn it is to ask for a refund: each holds a connection to Postgres until the
@@ -164,6 +167,7 @@ impl App {
             seal,
             gate,
             mail,
+            documents: Documents::default(),
             outbound: Outbound::new(Vec::new()),
             turns: Semaphore::new(TURNS),
             exports: Arc::new(Semaphore::new(EXPORTS)),
@@ -177,6 +181,12 @@ impl App {
     #[must_use]
     pub fn sending_by(self, outbound: Outbound) -> Self {
         Self { outbound, ..self }
+    }
+
+    /// Prints documents in another way than the usual one.
+    #[must_use]
+    pub fn printing_by(self, documents: Documents) -> Self {
+        Self { documents, ..self }
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.

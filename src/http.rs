@@ -13,6 +13,7 @@ pub mod call;
 pub mod checkout;
 pub mod conditional;
 pub mod contract;
+mod documents;
 pub mod error;
 mod fields;
 pub mod forwarded;

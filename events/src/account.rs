@@ -22,7 +22,7 @@ use chrono_tz::Tz;
 
 pub use self::{
     adjustments::{Adjustment, Adjustments},
-    invoices::{Invoice, Invoices, Line},
+    invoices::{Document, Invoice, Invoices, Line},
     links::{Link, Links},
     orders::{Order, OrderStatus, Orders},
     payments::{Dispute, Payment, Payments, Refund, RefundOrigin, RefundStatus},

@@ -45,6 +45,7 @@ mod reapply_limits;
 mod reapply_limits_to;
 mod reasons;
 mod record_dispute;
+mod record_document;
 mod record_fee;
 mod record_outside_refund;
 mod record_payment_failure;
@@ -109,6 +110,7 @@ pub use self::{
     reapply_limits::ReapplyLimits,
     reapply_limits_to::ReapplyLimitsTo,
     record_dispute::{DisputeState, RecordDispute},
+    record_document::RecordDocument,
     record_fee::RecordFee,
     record_outside_refund::RecordOutsideRefund,
     record_payment_failure::RecordPaymentFailure,
@@ -296,6 +298,8 @@ commands! {
     RecordRefundedInAll of account_id;
     /// Record how a dispute stands.
     RecordDispute of account_id;
+    /// Record that a document was printed, and in which bytes.
+    RecordDocument of account_id;
     /// Record what has fallen due.
     SettleDue of account_id;
 }

@@ -9,6 +9,7 @@ mod account;
 mod book;
 mod coupon;
 mod credit;
+mod document;
 mod invoice;
 mod order;
 mod payment;
@@ -21,8 +22,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use self::{
-    access::*, account::*, book::*, coupon::*, credit::*, invoice::*, order::*, payment::*,
-    plan::*, profile::*, subscription::*, usage::*,
+    access::*, account::*, book::*, coupon::*, credit::*, document::*, invoice::*, order::*,
+    payment::*, plan::*, profile::*, subscription::*, usage::*,
 };
 
 /// A stored event that today's code cannot read.

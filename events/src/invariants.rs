@@ -202,6 +202,8 @@ impl Account {
                 self.sums.written_off += written_off.amount.minor();
             }
             InvoiceEvent::CreditNoteIssued(note) => self.taken_back(note, law),
+            // Paper moves no money.
+            InvoiceEvent::DocumentRendered(_) => {}
         }
     }
 

@@ -35,7 +35,9 @@ impl Series {
                     Some(Self::ReceiptNote)
                 }
                 InvoiceEvent::CreditNoteIssued(_) => Some(Self::CreditNote),
-                InvoiceEvent::InvoicePaid(_) | InvoiceEvent::InvoiceWrittenOff(_) => None,
+                InvoiceEvent::InvoicePaid(_)
+                | InvoiceEvent::InvoiceWrittenOff(_)
+                | InvoiceEvent::DocumentRendered(_) => None,
             },
             Event::Account(A::Order(OrderEvent::OrderPlaced(_))) => Some(Self::Order),
             Event::Plan(PlanEvent::PlanPublished(_)) => Some(Self::Plan),

@@ -230,6 +230,13 @@ rejections! {
     /// A request that asks for nothing.
     NothingToChange Invalid "nothing_to_change" "the request changes nothing";
 
+    /// No such invoice or credit note.
+    DocumentUnknown { document: String } NotFound "document_unknown" "no document {document} on this account";
+    /// Its bytes are known.
+    DocumentAlreadyRendered { document: String } Conflict "document_already_rendered" "document {document} was rendered before: its bytes stay what they are";
+    /// Facts that no rendering has.
+    DocumentInvalid { problem: String } Invalid "document_invalid" "{problem}";
+
     /// No such order.
     OrderUnknown NotFound "order_unknown" "no such order on this account";
     /// Paid before.

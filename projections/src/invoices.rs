@@ -213,7 +213,8 @@ impl InvoiceRow {
                 self.written_off = self.written_off.minus(undone.amount)?;
                 self.adjustment_id = None;
             }
-            A::Profile(_)
+            A::Invoice(I::DocumentRendered(_))
+            | A::Profile(_)
             | A::Order(_)
             | A::Payment(_)
             | A::Subscription(_)
@@ -236,7 +237,8 @@ fn invoice_of(event: &A) -> Option<InvoiceId> {
             Adjusted::WriteOff { invoice_id } => Some(invoice_id),
             Adjusted::Credit => None,
         },
-        A::Profile(_)
+        A::Invoice(I::DocumentRendered(_))
+        | A::Profile(_)
         | A::Order(_)
         | A::Payment(_)
         | A::Subscription(_)

@@ -27,6 +27,7 @@ pub mod books;
 // The projections: one question, one file.
 pub mod accounts;
 pub mod coupons;
+pub mod documents;
 pub mod features;
 pub mod invoices;
 pub mod journal;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Box<dyn View>> {
     vec![
         Box::new(Of::<accounts::Accounts>::empty()),
         Box::new(Of::<coupons::Coupons>::empty()),
+        Box::new(Of::<documents::Documents>::empty()),
         Box::new(Of::<features::Features>::empty()),
         Box::new(Of::<invoices::Invoices>::empty()),
         Box::new(Of::<journal::Journal>::empty()),

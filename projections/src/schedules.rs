@@ -196,6 +196,7 @@ impl ScheduleRow {
                 // One that was written off is never credited, so nothing more becomes due on it.
                 self.invoices.retain(|id, it| *id != note.invoice_id || it.due.is_positive());
             }
+            I::DocumentRendered(_) => {}
         }
         Ok(())
     }

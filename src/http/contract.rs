@@ -131,6 +131,18 @@ texts! {
     Html "text/html; charset=utf-8";
 }
 
+/// A document as a file.
+#[derive(Debug)]
+pub struct Pdf;
+
+impl Content for Pdf {
+    const TYPE: &'static str = crate::documents::PDF;
+
+    fn shape(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "contentEncoding": "binary" })
+    }
+}
+
 /// The fields of queries, by what they are for.
 pub mod params {
     use super::{Param, json_schema};

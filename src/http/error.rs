@@ -107,6 +107,8 @@ pub const EDGE_CODES: &[(&str, StatusCode)] = &[
     ("webhook_url_refused", StatusCode::UNPROCESSABLE_ENTITY),
     ("webhook_type_unknown", StatusCode::UNPROCESSABLE_ENTITY),
     ("webhook_endpoint_disabled", StatusCode::CONFLICT),
+    ("document_altered", StatusCode::INTERNAL_SERVER_ERROR),
+    ("document_unprintable", StatusCode::INTERNAL_SERVER_ERROR),
     ("feature_disabled", StatusCode::SERVICE_UNAVAILABLE),
     ("position_not_reached", StatusCode::SERVICE_UNAVAILABLE),
     ("busy", StatusCode::SERVICE_UNAVAILABLE),

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod adjustments;
 pub mod clock;
 pub mod coupons;
+pub mod documents;
 pub mod events;
 pub mod inbox;
 pub mod keys;

@@ -7,6 +7,7 @@ pub mod admin_orders;
 pub mod admin_plans;
 pub mod billing;
 pub mod features;
+pub mod invoice;
 pub mod number;
 pub mod orders;
 pub mod payments;

@@ -5,6 +5,7 @@
 pub mod asking;
 pub mod at_processor;
 pub mod checkout;
+pub mod documents;
 pub mod exports;
 pub mod plan_change;
 pub mod shapes;

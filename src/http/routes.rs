@@ -17,7 +17,7 @@ use daybook_projections::{
 use super::{
     checkout,
     contract::{
-        Body, Content, Csv, Form, Gives, Html, Json, Maybe, Takes,
+        Body, Content, Csv, Form, Gives, Html, Json, Maybe, Pdf, Takes,
         params::{
             AS_OF, DELIVERED, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE,
             STREAM, TYPE, USER,
@@ -137,6 +137,8 @@ routes! {
             "Order a plan, or the change to it" => 200 Json<panel::orders::OrderPlacedShape>;
         GET "/api/orders/{id}" ANYONE, panel::orders::get[READ],
             "One order, by number or id" => 200 Json<OrderShape>;
+        GET "/api/orders/{id}/invoice" MONEY, panel::invoice::get[READ],
+            "The PDF of an order: a pro forma, then its invoice" => 200 Pdf;
         POST "/api/orders/{id}/cancel" MANAGERS, panel::orders::cancel(Maybe<NoFields>),
             "Give an order up: nothing is refunded" => 200 Json<panel::orders::OrderDone>;
         POST "/api/orders/{id}/checkout" MANAGERS, panel::payments::checkout(Maybe<panel::payments::CheckoutBody>),
@@ -157,6 +159,8 @@ routes! {
             "Order a plan for a user" => 200 Json<panel::orders::OrderPlacedShape>;
         GET "/api/admin/orders/{id}" READERS, panel::admin_orders::get[READ],
             "One order of any account" => 200 Json<OrderShape>;
+        GET "/api/admin/orders/{id}/invoice" READERS, panel::invoice::admin[READ],
+            "The PDF of an order of any account" => 200 Pdf;
         POST "/api/admin/orders/{id}/confirm-payment" SUPER, panel::admin_orders::confirm(Maybe<panel::admin_orders::ConfirmBody>),
             "The money came: book it" => 200 Json<panel::admin_orders::LookedDone>;
         POST "/api/admin/orders/{id}/reject-payment" SUPER, panel::admin_orders::reject(Maybe<panel::admin_orders::RejectBody>),
@@ -199,6 +203,10 @@ routes! {
             "Take a cancellation back" => 200 Json<processor::subscription::Resumed>;
         POST "/api/billing/invoices/{id}/checkout" MANAGERS, processor::checkout::pay_invoice(Maybe<NoFields>),
             "Start the checkout of an open invoice" => 200 Json<processor::shapes::Checkout>;
+        GET "/api/billing/invoices/{id}/pdf" MONEY, processor::documents::invoice[READ],
+            "The PDF of an invoice, by id or number" => 200 Pdf;
+        GET "/api/billing/credit-notes/{id}/pdf" MONEY, processor::documents::credit_note[READ],
+            "The PDF of a credit note, by id or number" => 200 Pdf;
         GET "/api/billing/payments/export" MONEY, processor::exports::payments[READ, EXPORT],
             "Payments as CSV" => 200 Csv;
     }
@@ -219,6 +227,8 @@ routes! {
             "The account's invoices, in minor units" => 200 Json<Data<Vec<Invoice>>>;
         GET "/api/v1/billing/invoices/{id}" MONEY, v1::invoices::get[READ],
             "One invoice of the account" => 200 Json<Data<Invoice>>;
+        GET "/api/v1/billing/invoices/{id}/pdf" MONEY, v1::invoices::pdf[READ],
+            "The PDF of an invoice of the account" => 200 Pdf;
         GET "/api/v1/billing/refund-eligibility" MONEY, v1::refund_eligibility::get,
             "What a refund would give back now" => 200 Json<Data<RefundEligibility>>;
         GET "/api/v1/usage" ANYONE, v1::usage::get[READ],
@@ -327,6 +337,10 @@ routes! {
             "Come back from Razorpay, which signs what it took" => 200 Html;
         POST "/webhooks/{processor}" PUBLIC, inbound::take(inbound::ProcessorMessage),
             "Messages of a processor, signed by it" => 200 Json<inbound::Taken>;
+        GET "/api/ledger/documents" READERS, ledger::documents::list[PAGE, READ],
+            "Documents, with what was recorded of their bytes" => 200 Json<Listed<ledger::documents::DocumentShape>>;
+        GET "/api/ledger/documents/{id}" READERS, ledger::documents::get[READ],
+            "One document, by id or number" => 200 Json<ledger::documents::DocumentShape>;
         GET "/api/ledger/inbox" READERS, ledger::inbox::list[NUMBERED, STATE],
             "What processors sent, newest first" => 200 Json<Listed<MessageShape>>;
         GET "/api/ledger/inbox/refused" READERS, ledger::inbox::refused[NUMBERED],

@@ -113,6 +113,8 @@ table! {
             InvoicePaid "invoice.paid" Invoices,
             InvoiceWrittenOff "invoice.written_off" Invoices,
             CreditNoteIssued "credit_note.issued" CreditNotes,
+            // The document was news when it was issued; its file is fetched by its address.
+            DocumentRendered "document.rendered" Silent,
         }
         Credit(CreditEvent) {
             CreditGranted "credit.granted" Credit,

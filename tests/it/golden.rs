@@ -189,6 +189,10 @@ fn of_invoice(event: &InvoiceEvent) -> &'static str {
             Some(_) => "",
             None => ".by_credit",
         },
+        InvoiceEvent::DocumentRendered(rendered) => match rendered.printing.logo {
+            Some(_) => ".logo",
+            None => "",
+        },
         InvoiceEvent::InvoiceWrittenOff(_) => "",
     }
 }

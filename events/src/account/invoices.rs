@@ -8,7 +8,8 @@ use super::in_order::InOrder;
 use crate::{
     envelope::Recorded,
     event::{
-        CreditApplied, CreditNoteIssued, InvoiceEvent as E, InvoiceIssued, InvoiceLine, InvoicePaid,
+        CreditApplied, CreditNoteIssued, DocumentOf, InvoiceEvent as E, InvoiceIssued, InvoiceLine,
+        InvoicePaid,
     },
     history::HistoryError,
     ids::{InvoiceId, PaymentId, SubscriptionId},
@@ -76,10 +77,22 @@ impl Invoice {
     }
 }
 
+/// An invoice or a credit note as a document.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Its number.
+    pub number: String,
+    /// The position of its issue.
+    pub position: i64,
+    /// The SHA-256 of its bytes, lower-case hex; `None` while it was not printed.
+    pub sha256: Option<String>,
+}
+
 /// An account's invoices.
 #[derive(Debug, Clone, Default)]
 pub struct Invoices {
     by_id: InOrder<InvoiceId, Invoice>,
+    documents: InOrder<DocumentOf, Document>,
 }
 
 impl Invoices {
@@ -87,6 +100,12 @@ impl Invoices {
     #[must_use]
     pub fn get(&self, id: InvoiceId) -> Option<&Arc<Invoice>> {
         self.by_id.get(id)
+    }
+
+    /// An invoice or a credit note as a document.
+    #[must_use]
+    pub fn document(&self, of: DocumentOf) -> Option<&Arc<Document>> {
+        self.documents.get(of)
     }
 
     /// The invoices of a subscription, oldest first.
@@ -122,9 +141,24 @@ impl Invoices {
                     Ok(())
                 })?
             }
-            E::CreditNoteIssued(note) => self.credited(note)?,
+            E::CreditNoteIssued(note) => {
+                let credit_note_id = note.credit_note_id;
+                self.document_issued(DocumentOf::CreditNote { credit_note_id }, recorded);
+                self.credited(note)?;
+            }
+            E::DocumentRendered(rendered) => {
+                let document = self.documents.get_mut(rendered.document);
+                let missing = || HistoryError::Missing(format!("document {}", rendered.document));
+                document.ok_or_else(missing)?.sha256 = Some(rendered.sha256.clone());
+            }
         }
         Ok(())
+    }
+
+    fn document_issued(&mut self, of: DocumentOf, recorded: &Recorded) {
+        let number = recorded.number.clone().unwrap_or_default();
+        let document = Document { number, position: recorded.position, sha256: None };
+        self.documents.add(of, document);
     }
 
     fn issued(&mut self, issued: &InvoiceIssued, recorded: &Recorded) {
@@ -140,7 +174,9 @@ impl Invoices {
             dunning: issued.dunning.clone(),
             payments: Vec::new(),
         };
-        self.by_id.add(invoice.id, invoice);
+        let invoice_id = invoice.id;
+        self.document_issued(DocumentOf::Invoice { invoice_id }, recorded);
+        self.by_id.add(invoice_id, invoice);
     }
 
     fn paid(&mut self, paid: &InvoicePaid) -> Result<(), HistoryError> {

@@ -1,11 +1,11 @@
-//! Events about invoices and credit notes: what was billed, and taken back.
+//! Events about invoices and credit notes: what was billed, taken back, and printed of both.
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountEvent, events};
+use super::{AccountEvent, DocumentRendered, events};
 use crate::{
     coupon::Discount,
     ids::{AdjustmentId, CreditNoteId, InvoiceId, OrderId, PaymentId, PlanId, SubscriptionId},
@@ -26,6 +26,7 @@ events! {
         InvoicePaid "invoice.paid" v 1,
         InvoiceWrittenOff "invoice.written_off" v 1,
         CreditNoteIssued "credit_note.issued" v 1,
+        DocumentRendered "document.rendered" v 1,
     }
 }
 

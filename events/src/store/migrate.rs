@@ -90,6 +90,9 @@ async fn grant(connection: &mut PgConnection, serving: Option<&str>) -> Result<(
                  sandbox_messages to {role};
              grant insert, update, delete on webhook_endpoints, webhook_deliveries to {role};
              grant insert, delete on webhook_attempts, webhook_requests to {role};
+             grant insert, update, delete on documents, document_failures to {role};
+             grant insert on document_logos to {role};
+             grant update on document_follower to {role};
              grant update (position, recorded_at, frontier, numbers) on head to {role};"
         );
     }

@@ -7,7 +7,10 @@ use super::Given;
 use crate::{
     commands::*,
     coupon::{CouponDuration, CouponTerms, CouponValue},
-    event::{BookKind, BookOpened, PaymentMethod, PaymentMethodKind, PlanTerms, Price, Role},
+    event::{
+        AccountEvent, BookKind, BookOpened, DocumentOf, DocumentRendered, Event, InvoiceEvent,
+        PaymentMethod, PaymentMethodKind, PlanTerms, Price, Printing, Role,
+    },
     ids::{AccountId, Id, KeyId},
     money::{Currency, Money},
     period::Cycle,
@@ -345,6 +348,35 @@ pub fn failure(processor_order_id: &str, processor_payment_id: &str) -> RecordPa
         amount: usd("15"),
         reason: "BAD_REQUEST_ERROR: declined by the bank".into(),
     }
+}
+
+/// The newest invoice printed, in bytes whose hash is one digit over and over.
+#[must_use]
+pub fn print_invoice(given: &Given, digit: char) -> RecordDocument {
+    let issued = given.events().iter().rev().find_map(|recorded| match &recorded.event {
+        Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(it))) => {
+            Some((it.invoice_id, recorded))
+        }
+        _other => None,
+    });
+    let (invoice_id, recorded) = issued.unwrap();
+    let printing = Printing {
+        press: 1,
+        page_size: "a4".into(),
+        language: "en".into(),
+        company: None,
+        logo: None,
+    };
+    let rendered = DocumentRendered {
+        document: DocumentOf::Invoice { invoice_id },
+        number: recorded.number.clone().unwrap(),
+        shows: recorded.position,
+        sha256: digit.to_string().repeat(64),
+        bytes: 20_000,
+        media_type: "application/pdf".into(),
+        printing,
+    };
+    RecordDocument { account_id: account_id(), rendered }
 }
 
 /// A refund that the processor reports, in US dollars.

@@ -76,6 +76,10 @@ fn captured(route: &Route, before: &str, generator: &mut SchemaGenerator) -> Val
     if matches!(route.dialect, Dialect::Panel | Dialect::V1) && before != "reapplications" {
         return text;
     }
+    // Documents are known by their numbers as well.
+    if route.path.ends_with("/pdf") {
+        return text;
+    }
     match before {
         "accounts" => generator.subschema_for::<AccountId>(),
         "adjustments" => generator.subschema_for::<AdjustmentId>(),

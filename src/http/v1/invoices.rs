@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::shapes::{Instant, data, minor};
 use crate::{
-    app::App,
+    app::{App, Face},
     http::{
         answer::Answer,
         call::Call,
+        documents::{Wanted, file, find},
         error::ApiError,
         reading::{next_page, shown},
     },
@@ -57,19 +58,19 @@ pub struct Invoice {
     currency: Currency,
     status: Status,
     created_at: Instant,
-    /// Where the document is; `null` while there is none.
-    pdf_url: Option<String>,
+    /// Where its PDF is, for the same credentials.
+    pdf_url: String,
 }
 
 impl Invoice {
-    fn of(row: &InvoiceRow) -> Self {
+    fn of(row: &InvoiceRow, face: &Face) -> Self {
         Self {
             id: row.invoice_id,
             amount: minor(row.total),
             currency: row.total.currency(),
             status: row.status.into(),
             created_at: Instant(row.issued_at),
-            pdf_url: None,
+            pdf_url: format!("{}/api/v1/billing/invoices/{}/pdf", face.public_url, row.invoice_id),
         }
     }
 }
@@ -84,7 +85,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (limit, after) = call.page()?;
     let page = Page { after: after.as_deref(), limit };
     let (rows, next) = app.rows(reach).page::<Invoices>(&page).await?;
-    let answer = data(rows.iter().map(Invoice::of).collect::<Vec<_>>()).at(position);
+    let answer = data(rows.iter().map(|row| Invoice::of(row, &app.face)).collect::<Vec<_>>()).at(position);
     Ok(match next {
         Some(next) => answer.with("link", next_page(&call, &next)),
         None => answer,
@@ -101,5 +102,16 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let position = shown(&app, &call, reach).await?;
     let row = app.rows(reach).get::<Invoices>(&id.to_string()).await?;
     let row = row.ok_or_else(ApiError::not_found)?;
-    Ok(data(Invoice::of(&row)).at(position))
+    Ok(data(Invoice::of(&row, &app.face)).at(position))
+}
+
+/// `GET /api/v1/billing/invoices/{id}/pdf`: by id or number.
+///
+/// # Errors
+/// No such invoice on the account, or one that cannot be printed.
+pub async fn pdf(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    let reach = Reach::Account(call.account()?);
+    let position = shown(&app, &call, reach).await?;
+    let row = find(&app, &call, reach, Wanted::Invoices).await?;
+    Ok(file(&app, &row).await?.at(position))
 }

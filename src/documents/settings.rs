@@ -1,0 +1,168 @@
+//! How documents are printed here: flags and environment variables, checked at the start.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use daybook_events::event::Printing;
+use thiserror::Error;
+
+use super::{
+    PRESS_VERSION,
+    kept::hash,
+    language::Language,
+    logo::{Logo, LogoError},
+    press::{PageSize, Style},
+    service::Documents,
+};
+
+/// The longest name at the head of a page, in characters.
+const COMPANY_MAX: usize = 100;
+
+/// How documents are printed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PrintSettings {
+    /// A PNG or JPEG file for the head of documents
+    #[arg(long = "logo", env = "INVOICE_LOGO_PATH", value_name = "FILE")]
+    pub logo: Option<PathBuf>,
+
+    /// The name at the head of documents, where it is not the seller's
+    #[arg(long = "company", env = "COMPANY_NAME", value_name = "NAME")]
+    pub company: Option<String>,
+
+    /// The size of their pages
+    #[arg(long, env = "DAYBOOK_PAGE_SIZE", value_enum, default_value = "a4", ignore_case = true)]
+    pub page_size: PageSize,
+
+    /// The language of their fixed words
+    #[arg(long, env = "DAYBOOK_LANGUAGE", value_enum, default_value = "en", ignore_case = true)]
+    pub language: Language,
+}
+
+/// Why documents cannot be printed as it was asked.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The logo is none.
+    #[error("the logo {path} cannot be used")]
+    Logo {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: LogoError,
+    },
+    /// The logo cannot be read.
+    #[error("the logo {path} cannot be read")]
+    Unread {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A name that no page could carry.
+    #[error("COMPANY_NAME has at most {COMPANY_MAX} characters, none of control")]
+    Company,
+}
+
+impl PrintSettings {
+    /// What prints in this way.
+    ///
+    /// # Errors
+    /// A logo that is none, or a name that no page could carry.
+    pub fn documents(&self) -> Result<Documents, SettingsError> {
+        let logo = self.logo()?;
+        let printing = self.printing(logo.as_deref());
+        let unfit =
+            |name: &str| name.chars().count() > COMPANY_MAX || name.chars().any(char::is_control);
+        if printing.company.as_deref().is_some_and(unfit) {
+            return Err(SettingsError::Company);
+        }
+        Ok(Documents::printing(printing, logo))
+    }
+
+    /// What is recorded of this way of printing, with the file of a logo.
+    #[must_use]
+    pub fn printing(&self, logo: Option<&[u8]>) -> Printing {
+        let company = self.company.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        Printing {
+            press: PRESS_VERSION,
+            page_size: word(&self.page_size),
+            language: word(&self.language),
+            company: company.map(str::to_owned),
+            logo: logo.map(hash),
+        }
+    }
+
+    /// The bytes of the logo, where there is one: what was checked is what is printed.
+    fn logo(&self) -> Result<Option<Vec<u8>>, SettingsError> {
+        let Some(path) = self.logo.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
+            return Ok(None);
+        };
+        let shown = || path.display().to_string();
+        let unfit = |source| SettingsError::Logo { path: shown(), source };
+        // The first look bounds the size and refuses what is no regular file.
+        Logo::load(path).map_err(unfit)?;
+        let bytes = std::fs::read(path)
+            .map_err(|source| SettingsError::Unread { path: shown(), source })?;
+        Logo::read(&bytes).map_err(unfit)?;
+        Ok(Some(bytes))
+    }
+}
+
+/// The word for a value, as it is recorded.
+fn word(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default()
+}
+
+/// The style of a recorded way of printing; `logo` is the file of its logo.
+///
+/// # Errors
+/// What of it this build does not know.
+pub fn style(printing: &Printing, logo: Option<&[u8]>) -> Result<Style, String> {
+    Ok(Style {
+        page: PageSize::from_str(&printing.page_size, false)?,
+        language: Language::from_str(&printing.language, false)?,
+        company: printing.company.clone(),
+        logo: logo.map(Logo::read).transpose().map_err(|error| error.to_string())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_of_a_way_of_printing_is_that_way_again() {
+        for page in PageSize::value_variants() {
+            for language in Language::value_variants() {
+                let settings = PrintSettings {
+                    page_size: *page,
+                    language: *language,
+                    company: Some("Example".to_owned()),
+                    logo: None,
+                };
+                let documents = settings.documents().unwrap();
+                let style = style(documents.own_printing(), None).unwrap();
+                assert_eq!((style.page, style.language), (*page, *language));
+                assert_eq!(style.company.as_deref(), Some("Example"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_way_of_printing_that_is_not_known_is_said() {
+        let known = PrintSettings::default().documents().unwrap().own_printing().clone();
+        assert!(style(&Printing { page_size: "a3".into(), ..known.clone() }, None).is_err());
+        assert!(style(&Printing { language: "xx".into(), ..known }, None).is_err());
+    }
+
+    #[test]
+    fn a_name_and_a_logo_that_no_page_could_carry_are_refused() {
+        for company in ["a".repeat(101), "a\u{7}b".to_owned()] {
+            let settings = PrintSettings { company: Some(company), ..PrintSettings::default() };
+            assert!(matches!(settings.documents(), Err(SettingsError::Company)));
+        }
+        let logo = Some(PathBuf::from("/nonexistent/logo.png"));
+        let settings = PrintSettings { logo, ..PrintSettings::default() };
+        let error = settings.documents().unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/logo.png"), "{error}");
+    }
+}
