@@ -169,6 +169,7 @@ fn key_of(event: &A) -> Option<String> {
         A::Payment(
             P::PaymentFailed(_) | P::RefundRequested(_) | P::RefundFailed(_) | P::DisputeOpened(_),
         )
+        | A::Invoice(I::DocumentRendered(_))
         | A::Profile(_)
         | A::Order(_)
         | A::Subscription(_)

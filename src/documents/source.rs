@@ -79,7 +79,7 @@ impl Source {
             if let Event::Book(event) = &recorded.event
                 && recorded.position <= position
             {
-                book.evolve(event);
+                book.evolve(event, &recorded);
             }
         }
         Ok(Self { account_id, events, book, position })

@@ -135,7 +135,7 @@ async fn book(pool: &PgPool) -> Result<Book, SnapshotError> {
     let mut book = Book::default();
     for recorded in store::stream(pool, StreamId::Book).await? {
         if let Event::Book(event) = &recorded.event {
-            book.evolve(event);
+            book.evolve(event, &recorded);
         }
     }
     Ok(book)

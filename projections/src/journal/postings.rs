@@ -145,7 +145,8 @@ fn to_invoice(
             .debit(chart::RECEIVABLE, it.amount)
             .credit(chart::BAD_DEBT, it.amount),
         A::Invoice(I::CreditNoteIssued(it)) => taken_back(invoice, it, recorded),
-        A::Credit(_)
+        A::Invoice(I::DocumentRendered(_))
+        | A::Credit(_)
         | A::Payment(_)
         | A::Profile(_)
         | A::Order(_)
