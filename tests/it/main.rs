@@ -18,6 +18,7 @@ mod coupons;
 mod crash;
 mod cuts;
 mod docs;
+mod documents;
 mod events;
 mod fuzz;
 mod golden;
