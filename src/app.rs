@@ -12,7 +12,6 @@ use daybook_events::{
     commands::{Command, OpenBook},
     event::{BookKind, BookOpened, Event, Feature},
     ids::AccountId,
-    personal::Party,
     store::{self, Ledger, Options, Receipt, Request, StoreError, SubmitError},
 };
 use daybook_projections::{
@@ -301,7 +300,7 @@ pub async fn open_ledger(
 async fn open_book(ledger: &Ledger, opening: &Opening) -> Result<(), SubmitError> {
     let opened = BookOpened {
         kind: opening.kind.into(),
-        seller: Party { name: opening.seller.clone(), ..Party::default() },
+        seller: opening.issuer.seller(&opening.seller),
         time_zone: opening.time_zone,
         financial_year_start_month: opening.financial_year_start,
     };

@@ -8,6 +8,7 @@ mod clock;
 mod coupon;
 mod demo;
 mod inbox;
+mod invoice;
 mod key;
 mod migrate;
 mod output;
@@ -102,6 +103,8 @@ enum Command {
     /// Where webhooks go, and what became of them
     #[command(subcommand)]
     Webhook(webhook::Webhook),
+    /// Write an invoice or a credit note as a PDF
+    Invoice(invoice::Invoice),
     /// Show what happened: a stream, an account, or a range of positions
     Replay(replay::Replay),
     /// Check every hash, the order, and every projection, row by row
@@ -162,6 +165,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Inbox(command) => command.run(&place, output).await,
         Command::Reconcile(command) => command.run(&place, output).await,
         Command::Webhook(command) => command.run(&place, output).await,
+        Command::Invoice(command) => command.run(&place, output).await,
         Command::Replay(command) => command.run(&place, output).await,
         Command::Verify(command) => command.run(&place, output).await,
         Command::Tick(command) => command.run(&place, output).await,

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use daybook_events::{Currency, event::BookKind};
+use daybook_events::{Currency, event::BookKind, personal::Party};
 use ipnet::IpNet;
 
-use crate::{http::forwarded, local_postgres};
+use crate::{documents::settings::PrintSettings, http::forwarded, local_postgres};
 
 /// Where the ledger is; understood by every command. Printing it for debugging shows no URL: they
 /// have passwords in them.
@@ -86,6 +86,10 @@ pub struct Opening {
     #[arg(long, env = "COMPANY_NAME", default_value = "Example Hosting", value_name = "NAME")]
     pub seller: String,
 
+    /// Who issues the documents of a new ledger
+    #[command(flatten)]
+    pub issuer: Issuer,
+
     /// The seller's time zone in a new ledger: document series and posting days are reckoned in it
     #[arg(long, env = "DAYBOOK_TIME_ZONE", default_value = "UTC", value_name = "ZONE")]
     pub time_zone: chrono_tz::Tz,
@@ -101,6 +105,125 @@ pub struct Opening {
     pub feature_billing: bool,
 }
 
+/// The particulars of a new ledger's seller, as documents print them. Later they are revised by
+/// `POST /api/ledger/seller`, and what these say counts no more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Issuer {
+    /// The issuer's name on documents of a new ledger, where it is not COMPANY_NAME
+    #[arg(
+        long = "issuer-name",
+        env = "INVOICE_ISSUED_FROM_NAME",
+        value_name = "NAME",
+        hide_short_help = true
+    )]
+    pub name: Option<String>,
+
+    /// The issuer's street and number
+    #[arg(
+        long = "issuer-address",
+        env = "INVOICE_ISSUED_FROM_ADDRESS",
+        value_name = "TEXT",
+        hide_short_help = true
+    )]
+    pub address: Option<String>,
+
+    /// The issuer's city
+    #[arg(
+        long = "issuer-city",
+        env = "INVOICE_ISSUED_FROM_CITY",
+        value_name = "TEXT",
+        hide_short_help = true
+    )]
+    pub city: Option<String>,
+
+    /// The issuer's state, province or region
+    #[arg(
+        long = "issuer-state",
+        env = "INVOICE_ISSUED_FROM_STATE",
+        value_name = "TEXT",
+        hide_short_help = true
+    )]
+    pub state: Option<String>,
+
+    /// The issuer's postal code
+    #[arg(
+        long = "issuer-zip",
+        env = "INVOICE_ISSUED_FROM_ZIP",
+        value_name = "TEXT",
+        hide_short_help = true
+    )]
+    pub zip: Option<String>,
+
+    /// The issuer's country, an ISO 3166 code such as DE
+    #[arg(
+        long = "issuer-country",
+        env = "INVOICE_ISSUED_FROM_COUNTRY",
+        value_name = "CODE",
+        hide_short_help = true
+    )]
+    pub country: Option<String>,
+
+    /// The issuer's VAT id, GSTIN or the like
+    #[arg(
+        long = "issuer-tax-id",
+        env = "INVOICE_ISSUED_FROM_TAX_ID",
+        value_name = "TEXT",
+        hide_short_help = true
+    )]
+    pub tax_id: Option<String>,
+
+    /// Where mail reaches the issuer
+    #[arg(
+        long = "issuer-email",
+        env = "INVOICE_ISSUED_FROM_EMAIL",
+        value_name = "TEXT",
+        hide_short_help = true
+    )]
+    pub email: Option<String>,
+}
+
+impl Issuer {
+    /// The seller that these make of one who is only known by a company's name.
+    #[must_use]
+    pub fn seller(&self, company: &str) -> Party {
+        let given = |field: &Option<String>| field.as_deref().unwrap_or_default().trim().to_owned();
+        let own = given(&self.name);
+        Party {
+            name: if own.is_empty() { company.to_owned() } else { own },
+            company: String::new(),
+            email: given(&self.email),
+            // An environment file has no line feeds: `\n` stands for one.
+            address: given(&self.address).replace("\\n", "\n"),
+            city: given(&self.city),
+            state: given(&self.state),
+            postal_code: given(&self.zip),
+            country: given(&self.country).to_uppercase(),
+            tax_id: given(&self.tax_id),
+        }
+    }
+
+    /// What these say otherwise than a seller's recorded particulars, by the settings' names. A
+    /// setting that is not there says nothing.
+    #[must_use]
+    pub fn differs(&self, recorded: &Party) -> Vec<&'static str> {
+        let said = self.seller(&recorded.name);
+        let fields = [
+            ("NAME", &self.name, &said.name, &recorded.name),
+            ("ADDRESS", &self.address, &said.address, &recorded.address),
+            ("CITY", &self.city, &said.city, &recorded.city),
+            ("STATE", &self.state, &said.state, &recorded.state),
+            ("ZIP", &self.zip, &said.postal_code, &recorded.postal_code),
+            ("COUNTRY", &self.country, &said.country, &recorded.country),
+            ("TAX_ID", &self.tax_id, &said.tax_id, &recorded.tax_id),
+            ("EMAIL", &self.email, &said.email, &recorded.email),
+        ];
+        let other = fields.into_iter().filter(|(_, given, said, recorded)| {
+            given.as_ref().is_some_and(|given| !given.trim().is_empty()) && said != recorded
+        });
+        other.map(|(name, ..)| name).collect()
+    }
+}
+
 impl Opening {
     /// A sandbox book of an example seller in UTC: for the demo and the benchmarks.
     #[must_use]
@@ -108,6 +231,7 @@ impl Opening {
         Self {
             kind: Kind::Sandbox,
             seller: "Example Hosting".to_owned(),
+            issuer: Issuer::default(),
             time_zone: chrono_tz::Tz::UTC,
             financial_year_start: 1,
             feature_billing: true,
@@ -168,6 +292,10 @@ pub struct Serving {
     /// Where webhooks may go
     #[command(flatten)]
     pub webhooks: WebhookNetworks,
+
+    /// How documents are printed
+    #[command(flatten)]
+    pub documents: PrintSettings,
 }
 
 /// Where webhooks may go besides the public internet.
@@ -182,6 +310,24 @@ pub struct WebhookNetworks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issuer_is_the_seller_and_says_where_a_recorded_one_is_another() {
+        let issuer = Issuer {
+            name: Some("Example GmbH".to_owned()),
+            address: Some("Hof 1\\nHaus 2".to_owned()),
+            country: Some("de".to_owned()),
+            email: Some(" ".to_owned()),
+            ..Issuer::default()
+        };
+        let seller = issuer.seller("Example Hosting");
+        assert_eq!((seller.name.as_str(), seller.country.as_str()), ("Example GmbH", "DE"));
+        assert_eq!(seller.address, "Hof 1\nHaus 2");
+        assert_eq!(issuer.differs(&seller), Vec::<&str>::new());
+        let moved = Party { country: "AT".to_owned(), city: "Wien".to_owned(), ..seller };
+        assert_eq!(issuer.differs(&moved), ["COUNTRY"]);
+        assert_eq!(Issuer::default().seller("Example Hosting").name, "Example Hosting");
+    }
 
     #[test]
     fn debugging_output_never_shows_a_url_with_its_password() {

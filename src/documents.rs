@@ -8,6 +8,7 @@
 //! of its issue. So whoever prints it, and when, the same bytes come of it. They are kept; the worker
 //! records their hash in the log, once, and from then on nothing else is served.
 
+pub mod check;
 pub mod compose;
 pub mod facturx;
 pub mod kept;

@@ -186,8 +186,7 @@ impl Projection for Documents {
         Ok(match event {
             I::InvoiceIssued(it) => {
                 let invoice_id = it.invoice_id;
-                let what =
-                    (kind(&it.tax, false), DocumentOf::Invoice { invoice_id }, invoice_id);
+                let what = (kind(&it.tax, false), DocumentOf::Invoice { invoice_id }, invoice_id);
                 Some(DocumentRow::issued(account()?, what, it.totals.total, recorded))
             }
             I::CreditNoteIssued(it) => {

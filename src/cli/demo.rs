@@ -65,6 +65,7 @@ impl Demo {
             return Err("the demo brings its own Postgres: unset DATABASE_URL".into());
         }
         let place = Place { data_dir: Some(place.data_dir().join("demo")), ..place };
+        let documents = self.serving.documents.documents()?;
         let listener = server::bind(&self.serving.listen).await?;
         let _lock = serve::lock(&place)?;
         let database = Database::open(&place).await?;
@@ -77,7 +78,7 @@ impl Demo {
             let opening = Opening::example();
             let app = App::open(pool.clone(), options(), &opening, face, &settings);
             let outbound = Outbound::new(self.serving.webhooks.networks.clone());
-            let app = Arc::new(app.await?.sending_by(outbound));
+            let app = Arc::new(app.await?.sending_by(outbound).printing_by(documents));
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;
             if self.no_serve {

@@ -15,6 +15,7 @@ use crate::{
     app::{App, Face},
     config::{Opening, Place, Serving},
     database::Database,
+    documents,
     http::{
         self,
         forwarded::Proxies,
@@ -44,6 +45,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, place: &Place) -> Result<ExitCode, Failure> {
         let settings = Settings::from_env()?;
+        let documents = self.serving.documents.documents()?;
         // Before anything slow: a busy port or a second server is said at once.
         let listener = server::bind(&self.serving.listen).await?;
         let _lock = lock(place)?;
@@ -54,7 +56,8 @@ impl Serve {
                     let face = face(&self.serving, &listener)?;
                     let app = App::open(pool.clone(), options(), &self.opening, face, &settings);
                     let networks = self.serving.webhooks.networks.clone();
-                    let app = app.await?.sending_by(Outbound::new(networks));
+                    let app = app.await?.sending_by(Outbound::new(networks)).printing_by(documents);
+                    warn_of_another_seller(&app, &self.opening).await?;
                     serve(listener, Arc::new(app), &self.serving).await
                 };
                 let served = watched(&database, served).await;
@@ -84,6 +87,24 @@ pub(super) fn lock(place: &Place) -> Result<Option<ServerLock>, Failure> {
         return Ok(None);
     }
     Ok(Some(ServerLock::acquire(&place.data_dir())?))
+}
+
+/// Says where the environment names another issuer than the ledger's documents do.
+async fn warn_of_another_seller(app: &App, opening: &Opening) -> Result<(), Failure> {
+    let seller = app
+        .ledger
+        .look(None, |world| world.book.opened.as_ref().map(|opened| opened.seller.clone()));
+    let differs = seller.await?.map(|seller| opening.issuer.differs(&seller)).unwrap_or_default();
+    if !differs.is_empty() {
+        let settings: Vec<_> =
+            differs.iter().map(|name| format!("INVOICE_ISSUED_FROM_{name}")).collect();
+        tracing::warn!(
+            settings = settings.join(", "),
+            "the ledger's seller is another than the environment says, and is what documents name: \
+             revise it by POST /api/ledger/seller"
+        );
+    }
+    Ok(())
 }
 
 /// What callers see of the ledger: links are made of its own address, unless another is given.
@@ -145,6 +166,10 @@ async fn beside(
         kept_up("the sender of webhooks", {
             let app = app();
             move || webhooks::run(app.clone())
+        }),
+        kept_up("the worker of documents", {
+            let app = app();
+            move || documents::worker::run(app.clone())
         }),
     ];
     if !serving.no_scheduler {

@@ -8,10 +8,10 @@ use daybook_projections as projections;
 use serde::Serialize;
 
 use super::{Failure, Output, VERIFICATION_FAILED, output, with_ledger_pool};
-use crate::config::Place;
+use crate::{config::Place, documents::check};
 
-/// Check every hash, the order, document numbers, the sums of money, and every projection, row by
-/// row.
+/// Check every hash, the order, document numbers, the sums of money, every projection, row by row,
+/// and the bytes of documents that are kept.
 ///
 /// Exits with 0 where everything is as it was written, with 3 where it is not.
 #[derive(Debug, Args)]
@@ -30,8 +30,9 @@ impl Verify {
         let bar = output::progress("verifying");
         let outcome = with_ledger_pool(place, async |pool| {
             let mut progress = |done, all| output::advance(&bar, done, all);
-            let report =
+            let mut report =
                 projections::verify::verify(&pool, projections::all(), &mut progress).await?;
+            report.findings.extend(check::kept_documents(&pool).await?);
             let append_only = store::append_only(&pool).await?;
             Ok(Outcome { verified: report.findings.is_empty(), append_only, report })
         })

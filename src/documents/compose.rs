@@ -22,9 +22,7 @@ use daybook_projections::{
     payments::PaymentRow,
 };
 
-use super::paper::{
-    Days, Kind, Line, Moves, Original, Paid, Paper, Settlement, TakenBack,
-};
+use super::paper::{Days, Kind, Line, Moves, Original, Paid, Paper, Settlement, TakenBack};
 
 /// What a document says besides its own row.
 #[derive(Debug, Clone)]
@@ -289,7 +287,8 @@ fn plain(amount: Money) -> Result<Totals, MoneyError> {
 /// The days of a span: its end lies outside. `None` for one of no length.
 fn days(span: Span, zone: Tz) -> Option<Days> {
     let last = span.end.plus_micros(-1);
-    (span.start < span.end).then(|| Days { first: span.start.day_in(zone), last: last.day_in(zone) })
+    (span.start < span.end)
+        .then(|| Days { first: span.start.day_in(zone), last: last.day_in(zone) })
 }
 
 fn period(lines: &[Line]) -> Option<Days> {
@@ -298,4 +297,3 @@ fn period(lines: &[Line]) -> Option<Days> {
         (days().map(|it| it.first).min(), days().map(|it| it.last).max());
     Some(Days { first: first?, last: last? })
 }
-

@@ -149,7 +149,8 @@ pub async fn unrecorded(pool: &PgPool, limit: i64) -> Result<Vec<String>, sqlx::
 /// A database that cannot be reached.
 pub async fn page(pool: &PgPool, after: &str, limit: i64) -> Result<Vec<Kept>, sqlx::Error> {
     let sql = format!("{COLUMNS} where document > $1 order by document limit $2");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(pool).await?;
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(pool).await?;
     rows.iter().map(Kept::of).collect()
 }
 
@@ -158,14 +159,12 @@ pub async fn page(pool: &PgPool, after: &str, limit: i64) -> Result<Vec<Kept>, s
 /// # Errors
 /// A database that cannot be reached.
 pub async fn keep_logo(pool: &PgPool, sha256: &str, bytes: &[u8]) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into document_logos (sha256, bytes) values ($1, $2) on conflict do nothing",
-    )
-    .bind(sha256)
-    .bind(bytes)
-    .execute(pool)
-    .await
-    .map(drop)
+    sqlx::query("insert into document_logos (sha256, bytes) values ($1, $2) on conflict do nothing")
+        .bind(sha256)
+        .bind(bytes)
+        .execute(pool)
+        .await
+        .map(drop)
 }
 
 /// A logo by its hash.

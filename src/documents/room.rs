@@ -81,11 +81,7 @@ impl Room {
     ///
     /// # Errors
     /// Why it could be printed in neither way, in words.
-    pub async fn print(
-        &self,
-        printer: &Arc<dyn Printer>,
-        paper: Paper,
-    ) -> Result<Vec<u8>, String> {
+    pub async fn print(&self, printer: &Arc<dyn Printer>, paper: Paper) -> Result<Vec<u8>, String> {
         let paper = Arc::new(paper);
         match self.queued(printer, &paper).await {
             Some(Ok(bytes)) => return Ok(bytes),

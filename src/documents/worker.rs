@@ -155,11 +155,7 @@ async fn row(app: &App, document: &str) -> Result<Option<DocumentRow>, DocumentE
 }
 
 /// Notes the trouble of one document; an outage is everybody's, and ends the round.
-async fn trouble(
-    app: &App,
-    row: &DocumentRow,
-    error: DocumentError,
-) -> Result<(), DocumentError> {
+async fn trouble(app: &App, row: &DocumentRow, error: DocumentError) -> Result<(), DocumentError> {
     let is_outage = match &error {
         DocumentError::Database(_) | DocumentError::Engine(_) => true,
         DocumentError::Submit(error) => !matches!(error, SubmitError::Rejected(_)),

@@ -53,6 +53,10 @@ pub(super) async fn find(
 ) -> Result<DocumentRow, ApiError> {
     let named = percent_decode_str(call.capture(0)).decode_utf8();
     let named = named.map_err(|_| ApiError::not_found())?;
+    // What is no id and no number is not asked of the database, which takes no NUL.
+    if !(1..=100).contains(&named.len()) || named.chars().any(char::is_control) {
+        return Err(ApiError::not_found());
+    }
     let rows = app.rows(reach);
     let row = match rows.get::<Documents>(&named).await? {
         Some(row) => Some(row),

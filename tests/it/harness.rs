@@ -18,6 +18,7 @@ use daybook::{
     app::{App, Face},
     config::{Kind, Opening},
     credentials::ApiKey,
+    documents::Documents,
     http::{
         self,
         limits::Rates,
@@ -228,6 +229,8 @@ pub(crate) struct Setup<'s> {
     /// How webhooks go out.
     pub(crate) outbound: Outbound,
     pub(crate) processors: Processors,
+    /// What prints documents.
+    pub(crate) documents: Documents,
 }
 
 impl Default for Setup<'_> {
@@ -239,6 +242,7 @@ impl Default for Setup<'_> {
             rates: Rates::unlimited(),
             outbound: Outbound::new(Vec::new()),
             processors: Processors::default(),
+            documents: Documents::default(),
         }
     }
 }
@@ -283,7 +287,7 @@ impl TestApp {
 
     /// A ledger of any sort.
     pub(crate) async fn start_whole(setup: Setup<'_>) -> Self {
-        let Setup { kind, limits, public_url, rates, outbound, processors } = setup;
+        let Setup { kind, limits, public_url, rates, outbound, processors, documents } = setup;
         let db = TestDb::new().await;
         let clock = Clock::standing_at("2026-05-01T00:00:00Z".parse().unwrap());
         let mut options = Options::default();
@@ -298,7 +302,7 @@ impl TestApp {
         };
         let opening = Opening { kind, ..opening() };
         let app = App::open(db.pool().await, options, &opening, face, &processors).await.unwrap();
-        let app = Arc::new(app.sending_by(outbound));
+        let app = Arc::new(app.sending_by(outbound).printing_by(documents));
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
         let client = client();

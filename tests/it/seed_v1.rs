@@ -1,5 +1,5 @@
 //! The v1 dialect's page, request by request: performed as it prints them, answered as it prints
-//! the answers. Later parts of the page, its webhooks and the PDF behind `pdf_url`, are not here.
+//! the answers. The page's webhooks are elsewhere.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ const CHECKOUT: &str = r#"{
   "cancel_url": "https://app.esluce.com/billing?canceled=true"
 }"#;
 
-/// "Get Invoices", but for `pdf_url`, which is `null` while there are no documents.
+/// "Get Invoices".
 const INVOICES: &str = r#"{
   "data": [
     {
@@ -43,7 +43,7 @@ const INVOICES: &str = r#"{
       "currency": "USD",
       "status": "paid",
       "created_at": "2026-05-01T00:00:00Z",
-      "pdf_url": null
+      "pdf_url": "https://app.esluce.com/invoices/inv_abc123.pdf"
     }
   ]
 }"#;

@@ -39,6 +39,7 @@ const BY_HAND: &[&str] = &[
     "book.payment_methods_adopted",
     "dispute.closed",
     "dispute.opened",
+    "document.rendered",
     "key.issued",
     "key.revoked",
     "key.rotated",

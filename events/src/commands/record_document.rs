@@ -52,7 +52,9 @@ fn fault(rendered: &DocumentRendered) -> Option<&'static str> {
     let printing = &rendered.printing;
     let words = [&rendered.media_type, &printing.page_size, &printing.language];
     match () {
-        () if !is_hash(&rendered.sha256) || printing.logo.as_deref().is_some_and(|it| !is_hash(it)) => {
+        () if !is_hash(&rendered.sha256)
+            || printing.logo.as_deref().is_some_and(|it| !is_hash(it)) =>
+        {
             Some("a SHA-256 is 64 lower-case hex digits")
         }
         () if rendered.bytes == 0 => Some("a document without bytes is none"),

@@ -9,17 +9,7 @@ use crate::ids::{CreditNoteId, InvoiceId};
 
 /// What a document is printed of.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DocumentOf {

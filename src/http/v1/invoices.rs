@@ -85,7 +85,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     let (limit, after) = call.page()?;
     let page = Page { after: after.as_deref(), limit };
     let (rows, next) = app.rows(reach).page::<Invoices>(&page).await?;
-    let answer = data(rows.iter().map(|row| Invoice::of(row, &app.face)).collect::<Vec<_>>()).at(position);
+    let answer =
+        data(rows.iter().map(|row| Invoice::of(row, &app.face)).collect::<Vec<_>>()).at(position);
     Ok(match next {
         Some(next) => answer.with("link", next_page(&call, &next)),
         None => answer,

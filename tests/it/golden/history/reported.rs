@@ -1,7 +1,7 @@
 //! What processors report about money, of a British seller: a payment that failed first, its fee, a
 //! second one, refunds that nobody had asked for, a merchant of record, and disputes.
 
-use daybook_events::event::{MerchantShare, OrderEvent};
+use daybook_events::event::{DocumentOf, MerchantShare, OrderEvent};
 
 use super::*;
 
@@ -15,7 +15,12 @@ pub(super) fn leeds() -> Told {
         told.open(id(n), Currency::USD, "UTC", customer(name, "GB"));
     }
     by_card(&mut told);
+    told.ask(RecordDocument {
+        account_id: id(BY_CARD),
+        ..testing::print_invoice(&told.given, '5')
+    });
     by_merchant(&mut told);
+    a_note_with_a_logo(&mut told);
     disputed(&mut told);
     told
 }
@@ -63,6 +68,24 @@ fn by_merchant(told: &mut Told) {
     for so_far in ["2.40", "3.60"] {
         told.ask(RecordRefundedInAll { account_id, ..testing::refunded_in_all(&payment, so_far) });
     }
+}
+
+/// What Kit's refund took back is printed, with a logo and a name at its head.
+fn a_note_with_a_logo(told: &mut Told) {
+    let notes = told.events().iter().rev().find_map(|recorded| match &recorded.event {
+        Event::Account(AccountEvent::Invoice(InvoiceEvent::CreditNoteIssued(note))) => {
+            Some((note.credit_note_id, recorded.number.clone(), recorded.position))
+        }
+        _ => None,
+    });
+    let (credit_note_id, number, shows) = notes.unwrap();
+    let mut printed = testing::print_invoice(&told.given, 'c').rendered;
+    printed.document = DocumentOf::CreditNote { credit_note_id };
+    printed.number = number.unwrap();
+    printed.shows = shows;
+    printed.printing.company = Some("Example Hosting".into());
+    printed.printing.logo = Some("0f".repeat(32));
+    told.ask(RecordDocument { account_id: id(BY_MERCHANT), rendered: printed });
 }
 
 /// Lou's bank asks three times: it is refused, gets something, and lets go.

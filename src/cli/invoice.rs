@@ -1,0 +1,201 @@
+//! `daybook invoice`: an invoice or a credit note as a file.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use daybook_projections::{
+    documents::{DocumentKind, DocumentRow, Documents as DocumentRows},
+    query::{Reach, Rows},
+};
+use serde::Serialize;
+
+use super::{Failure, Output, with_app};
+use crate::{
+    app::App,
+    config::{Opening, Place},
+    documents::{Printed, facturx, kept::hash, service, settings::PrintSettings, source::Source},
+};
+
+/// Write an invoice or a credit note as a PDF.
+///
+/// It is printed as it was issued, whatever became of it since; its bytes are recorded when it is
+/// printed first, and are these for ever.
+#[derive(Debug, Args)]
+pub(super) struct Invoice {
+    /// The document's id or number, such as INV-2026-000001
+    document: String,
+
+    /// Where to: a file, or `-` for standard output
+    /// [default: the number with `.pdf`, in this directory]
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+
+    /// A credit note is meant, not an invoice
+    #[arg(long)]
+    credit_note: bool,
+
+    /// The e-invoice inside the PDF (EN 16931, XML) instead
+    #[arg(long)]
+    xml: bool,
+
+    #[command(flatten)]
+    print: PrintSettings,
+
+    #[command(flatten)]
+    opening: Opening,
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+struct Written {
+    document_id: String,
+    number: String,
+    kind: DocumentKind,
+    /// `null` on standard output.
+    file: Option<String>,
+    media_type: &'static str,
+    bytes: usize,
+    sha256: String,
+}
+
+impl Invoice {
+    pub(super) async fn run(self, place: &Place, output: Output) -> Result<ExitCode, Failure> {
+        let to_stdout = self.out.as_deref() == Some(Path::new("-"));
+        if to_stdout && output == Output::Json {
+            return Err("`--out -` and `--output json` both want standard output".into());
+        }
+        if to_stdout && std::io::stdout().is_terminal() && !self.xml {
+            return Err("a PDF is nothing for a terminal: give --out FILE, or pipe it".into());
+        }
+        let documents = self.print.documents()?;
+        // Before anything slow: a place that nothing can be written to is said at once.
+        if let Some(file) = self.out.as_deref().filter(|_| !to_stdout) {
+            self.check(file)?;
+        }
+        let (row, bytes) =
+            with_app(place, &self.opening, async |app| self.read(&app, &documents).await).await?;
+        let media_type = if self.xml { "application/xml" } else { crate::documents::PDF };
+        let mut written = Written {
+            document_id: row.document_id.clone(),
+            number: row.number.clone(),
+            kind: row.kind,
+            file: None,
+            media_type,
+            bytes: bytes.len(),
+            sha256: hash(&bytes),
+        };
+        if to_stdout {
+            let mut out = std::io::stdout().lock();
+            out.write_all(&bytes)?;
+            out.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let file = self.out.clone().unwrap_or_else(|| self.usual_name(&row));
+        self.check(&file)?;
+        write(&file, &bytes, self.force)?;
+        written.file = Some(file.display().to_string());
+        output.print(&written, human)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn read(
+        &self,
+        app: &App,
+        documents: &service::Documents,
+    ) -> Result<(DocumentRow, Vec<u8>), Failure> {
+        app.settled(Reach::Ledger).await;
+        let row = self.find(app.rows(Reach::Ledger)).await?;
+        if self.xml {
+            let document = row.of().ok_or("the document's id cannot be read")?;
+            let source = match &row.rendered {
+                Some(rendered) => Source::as_of(app, row.account_id, rendered.shows).await?,
+                None => Source::as_issued(app, row.account_id, document).await?,
+            };
+            let xml = facturx::xml(&source.paper(document)?);
+            let none = || format!("there is no e-invoice of document {}", row.number);
+            return Ok((row.clone(), xml.ok_or_else(none)?));
+        }
+        let Printed { bytes, .. } = documents.fetch(app, &row).await?;
+        service::record(app, &row).await?;
+        Ok((row, bytes))
+    }
+
+    async fn find(&self, rows: Rows<'_>) -> Result<DocumentRow, Failure> {
+        let named = self.document.trim();
+        let fits = (1..=100).contains(&named.len()) && !named.chars().any(char::is_control);
+        let none = || format!("there is no document `{}`", named.escape_default());
+        if !fits {
+            return Err(none().into());
+        }
+        let row = match rows.get::<DocumentRows>(named).await? {
+            Some(row) => Some(row),
+            None => rows.find::<DocumentRows>("number", named).await?,
+        };
+        let row = row.ok_or_else(none)?;
+        let takes_back = matches!(row.kind, DocumentKind::CreditNote | DocumentKind::ReceiptNote);
+        match (takes_back, self.credit_note) {
+            (true, false) => {
+                Err(format!("{} is a credit note: add --credit-note", row.number).into())
+            }
+            (false, true) => Err(format!("{} is no credit note", row.number).into()),
+            (true, true) | (false, false) => Ok(row),
+        }
+    }
+
+    /// The number as a file name: it may hold a slash, which no file name has.
+    fn usual_name(&self, row: &DocumentRow) -> PathBuf {
+        let ending = if self.xml { "xml" } else { "pdf" };
+        PathBuf::from(format!("{}.{ending}", row.number.replace('/', "-")))
+    }
+
+    fn check(&self, file: &Path) -> Result<(), Failure> {
+        let shown = file.display();
+        if file.is_dir() {
+            return Err(format!("{shown} is a directory: give the name of a file in it").into());
+        }
+        if !self.force && file.symlink_metadata().is_ok() {
+            return Err(format!("{shown} is there already: add --force to write over it").into());
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file whole or not at all: under another name first, in the same directory.
+fn write(file: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    let directory = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let mut half = tempfile::Builder::new()
+        .prefix(".daybook-")
+        .permissions(permissions())
+        .tempfile_in(directory)
+        .map_err(failed)?;
+    half.write_all(bytes).map_err(failed)?;
+    half.as_file().sync_all().map_err(failed)?;
+    if force {
+        half.persist(file).map_err(|error| failed(error.error))?;
+    } else {
+        half.persist_noclobber(file).map_err(|error| failed(error.error))?;
+    }
+    Ok(())
+}
+
+/// As any new file's: the umask takes away what it wants to.
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+fn human(written: &Written) -> String {
+    let file = written.file.as_deref().unwrap_or("-");
+    format!("{} · {} bytes · SHA-256 {}\n{file}", written.number, written.bytes, written.sha256)
+}
