@@ -291,6 +291,8 @@ fn an_e_invoice_is_the_same_for_ever() {
     }
 }
 
+type Change<'c> = &'c dyn Fn(&mut Paper);
+
 #[test]
 fn what_the_standard_cannot_carry_has_no_e_invoice() {
     let changed = |change: &dyn Fn(&mut Paper)| {
@@ -299,7 +301,7 @@ fn what_the_standard_cannot_carry_has_no_e_invoice() {
         facturx::xml(&paper)
     };
     assert!(changed(&|_| ()).is_some());
-    let impossible: [(&str, &dyn Fn(&mut Paper)); 10] = [
+    let impossible: [(&str, Change<'_>); 10] = [
         ("pro forma", &|paper| (paper.kind, paper.number) = (Kind::ProForma, None)),
         ("receipt", &|paper| paper.kind = Kind::Receipt),
         ("note of a receipt", &|paper| paper.kind = Kind::ReceiptNote),

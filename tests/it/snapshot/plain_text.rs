@@ -13,6 +13,7 @@ use daybook::snapshot::{beancount, hledger, plain_text::Declarations};
 use daybook_events::{Currency, Money, ids::AccountId};
 use daybook_projections::journal::entry::{Entry, Posting};
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 /// What a reader of a journal may take for its own syntax.
 const HOSTILE: [&str; 22] = [
@@ -99,11 +100,11 @@ fn entries() -> Vec<Entry> {
         ),
         entry(6, "Nothing", &[]),
     ];
-    for (index, text) in HOSTILE.iter().enumerate() {
+    for (index, text) in HOSTILE.iter().chain(&HOSTILE).enumerate() {
         let account = format!("expenses:{}", text.replace(':', ""));
         let mut hostile =
             entry(7, text, &[("assets:Bank", "-0.01", eur), (account.as_str(), "0.01", eur)]);
-        hostile.reference = Some((*text).to_owned());
+        hostile.reference = (index < HOSTILE.len()).then(|| (*text).to_owned());
         hostile.position = index.is_multiple_of(2).then_some(7);
         hostile.account_id = None;
         entries.push(hostile);
@@ -282,21 +283,27 @@ fn three_programs_accept_the_journals_and_reckon_our_balances() {
 fn no_text_makes_or_moves_an_entry() {
     let entries = entries();
     let journals = Journals::of(&entries, &declared(&entries));
-    let days: Vec<String> = {
-        let mut days: Vec<_> = entries.iter().map(|entry| entry.posting_on.to_string()).collect();
-        days.sort_unstable();
-        days
-    };
+    let mut by_day: Vec<&Entry> = entries.iter().collect();
+    by_day.sort_by_key(|entry| entry.posting_on);
     let json = accepted(&journals.hledger(&["print", "-O", "json"]));
-    let read: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
-    let mut dates: Vec<_> = read.iter().map(|item| item["tdate"].as_str().unwrap()).collect();
-    dates.sort_unstable();
-    assert_eq!(dates, days);
-    for item in &read {
+    let read: Vec<Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.len(), by_day.len());
+    for (item, entry) in read.iter().zip(by_day) {
+        assert_eq!(item["tdate"], entry.posting_on.to_string(), "{item}");
         assert_eq!(item["tstatus"], "Cleared", "{item}");
+        let has_code = entry.reference.as_ref().is_some_and(|text| !text.is_empty());
+        assert_eq!(item["tcode"] != "", has_code, "{item}");
+        assert_ne!(item["tdescription"], "", "{item}");
         let tags = item["ttags"].as_array().unwrap();
-        let names = tags.iter().map(|tag| tag[0].as_str().unwrap());
-        assert!(names.into_iter().all(|name| ["position", "kind", "customer"].contains(&name)));
+        let expected = [
+            entry.position.map(|_| "position"),
+            Some("kind"),
+            entry.account_id.map(|_| "customer"),
+        ];
+        assert!(
+            tags.iter().map(|tag| tag[0].as_str()).eq(expected.into_iter().filter(Option::is_some)),
+            "{item}"
+        );
     }
     let text = accepted(&journals.ledger(&["print"]));
     let begins = |line: &&str| line.starts_with("2026/08/");
