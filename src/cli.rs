@@ -11,6 +11,7 @@ mod inbox;
 mod key;
 mod migrate;
 mod output;
+mod period;
 mod plan;
 mod policy;
 mod rebuild;
@@ -110,6 +111,9 @@ enum Command {
     /// Show the ledger's clock, or move a sandbox ledger's forward
     #[command(subcommand)]
     Clock(clock::Clock),
+    /// Close accounting periods, or list them
+    #[command(subcommand)]
+    Period(period::Period),
     /// Make projections anew from the log, while readers go on
     Rebuild(rebuild::Rebuild),
     /// Export the books: journal, reports, invoices, payments, with a signed manifest
@@ -162,6 +166,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Verify(command) => command.run(&place, output).await,
         Command::Tick(command) => command.run(&place, output).await,
         Command::Clock(command) => command.run(&place, output).await,
+        Command::Period(command) => command.run(&place, output).await,
         Command::Rebuild(command) => command.run(&place, output).await,
         Command::Snapshot(command) => command.run(&place, output).await,
         Command::Bench(command) => command.run(output).await,

@@ -4,6 +4,7 @@
 //! what meets the world: HTTP, the command line, processors, a private Postgres.
 
 pub mod app;
+pub mod books;
 pub mod cli;
 pub mod config;
 pub mod credentials;

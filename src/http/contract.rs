@@ -258,6 +258,13 @@ pub mod params {
         },
     ];
 
+    /// Up to which day.
+    pub const THROUGH: &[Param] = &[Param {
+        name: "through",
+        summary: "The last accounting day that counts, in the seller's zone; today where it is absent",
+        shape: |_| json_schema!({ "type": "string", "format": "date" }),
+    }];
+
     /// Which type of event.
     pub const TYPE: &[Param] = &[Param {
         name: "type",

@@ -1,10 +1,11 @@
-//! The ledger's own addresses: accounts, adjustments, coupons, refunds, rules, clock, keys,
+//! The ledger's own addresses: accounts, adjustments, the books, coupons, refunds, rules, clock, keys,
 //! sessions, webhooks.
 //!
 //! Names are in snake case, as in the events; amounts are objects of digits and currency.
 
 pub mod accounts;
 pub mod adjustments;
+pub mod books;
 pub mod clock;
 pub mod coupons;
 pub mod events;

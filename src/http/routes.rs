@@ -10,8 +10,8 @@ use daybook_events::{
     tax::TaxRules,
 };
 use daybook_projections::{
-    accounts::AccountRow, invoices::InvoiceRow, orders::OrderRow, payments::PaymentRow,
-    refunds::RefundRow, subscriptions::SubscriptionRow,
+    accounts::AccountRow, invoices::InvoiceRow, journal::entry::Entry, orders::OrderRow,
+    payments::PaymentRow, refunds::RefundRow, subscriptions::SubscriptionRow,
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
         Body, Content, Csv, Download, Form, Gives, Html, Json, Maybe, Takes,
         params::{
             AS_OF, DELIVERED, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE,
-            STREAM, TYPE, USER,
+            STREAM, THROUGH, TYPE, USER,
         },
     },
     error::Dialect,
@@ -52,6 +52,7 @@ use super::{
     },
 };
 use crate::{
+    books::Periods,
     scheduler::Reapplication,
     snapshot::{Asked, shelf::Shown},
     settlement::shown::{MessageInFull, MessageShape, RefusedShape, RunShape},
@@ -71,6 +72,8 @@ const MANAGERS: Access = Access::Roles(&[SuperAdmin, Owner, Admin]);
 const MONEY: Access = Access::Roles(&[SuperAdmin, Owner, Admin, Auditor, Finance]);
 /// Those who may read ledger-wide.
 const READERS: Access = Access::Roles(&[SuperAdmin, Auditor, Finance]);
+/// Those who keep the books.
+const BOOKKEEPERS: Access = Access::Roles(&[SuperAdmin, Finance]);
 /// Those who have keys to give: to the ledger, or to their own account.
 const OWNERS: Access = Access::Roles(&[SuperAdmin, Owner]);
 /// The keys that make keys.
@@ -256,6 +259,14 @@ routes! {
             "What time it is for the ledger" => 200 Json<ledger::clock::Time>;
         POST "/api/ledger/clock" SUPER, ledger::clock::advance(ledger::clock::ClockBody),
             "Move a sandbox ledger's clock forward" => 200 Json<ledger::clock::ClockMoved>;
+        GET "/api/ledger/periods" READERS, ledger::books::periods,
+            "The accounting periods that are closed, and the next" => 200 Json<Periods>;
+        POST "/api/ledger/periods" BOOKKEEPERS, ledger::books::close_period(ledger::books::PeriodBody),
+            "Close an accounting period, for ever" => 200 Json<Periods>;
+        GET "/api/ledger/journal" READERS, ledger::books::journal[NUMBERED, READ],
+            "The journal: what events posted, entry by entry" => 200 Json<Listed<Entry>>;
+        GET "/api/ledger/trial-balance" READERS, ledger::books::trial_balance[THROUGH, READ],
+            "What each account of the books holds" => 200 Json<ledger::books::TrialBalanceShown>;
         GET "/api/accounts" READERS, ledger::accounts::list[PAGE, READ],
             "Accounts, page by page" => 200 Json<Listed<AccountRow>>;
         POST "/api/accounts" SUPER, ledger::accounts::open(ledger::accounts::OpenBody),

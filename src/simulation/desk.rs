@@ -12,7 +12,7 @@ use daybook_events::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 use super::{Shape, SimulationError, Written, is_fault};
 use crate::processors::sandbox::{self, Keys};
@@ -66,11 +66,21 @@ impl<'l> Desk<'l> {
         actor: &str,
         command: impl Into<Command>,
     ) -> Result<Result<Receipt, Rejection>, SimulationError> {
+        let seed = Builder::from_random_bytes(self.rng.random()).into_uuid();
+        self.ask_with(seed, actor, command).await
+    }
+
+    /// As [`Self::ask`], with ids that grow out of another seed than luck's.
+    pub(super) async fn ask_with(
+        &mut self,
+        seed: Uuid,
+        actor: &str,
+        command: impl Into<Command>,
+    ) -> Result<Result<Receipt, Rejection>, SimulationError> {
         let command = command.into();
         let named = name(&command);
         let origin =
             Origin { actor: actor.to_owned(), via: "simulation".to_owned(), ..Origin::default() };
-        let seed = Builder::from_random_bytes(self.rng.random()).into_uuid();
         match self.ledger.submit(Request::new(command, origin, seed)).await {
             Ok(receipt) => {
                 for recorded in &receipt.events {

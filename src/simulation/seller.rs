@@ -3,11 +3,12 @@
 
 use std::str::FromStr;
 
+use chrono::Datelike;
 use daybook_events::{
     Currency, Timestamp,
     commands::{
-        AdoptPolicy, AdoptTaxRules, Command, OfferCoupon, PublishPlan, ReapplyLimits, RetirePlan,
-        RevisePlan, ReviseSeller, WithdrawCoupon,
+        AdoptPolicy, AdoptTaxRules, ClosePeriod, Command, OfferCoupon, PublishPlan, ReapplyLimits,
+        RetirePlan, RevisePlan, ReviseSeller, WithdrawCoupon,
     },
     coupon::{CouponCode, CouponDuration, CouponTerms, CouponValue},
     event::{Event, PlanEvent, PlanTerms},
@@ -52,6 +53,8 @@ pub(super) enum Move {
     WithdrawCoupon,
     /// Another country.
     GoAbroad,
+    /// The months that are over, and have been for some days.
+    CloseBooks,
 }
 
 /// When the seller does what, in percent of the whole; moving takes a business of some age.
@@ -70,7 +73,11 @@ pub(super) fn plans(shape: &Shape) -> Vec<(Timestamp, Move)> {
     const TWO_YEARS: i64 = 2 * 365 * 86_400;
     let at = |percent: i64| shape.from.plus_seconds(shape.seconds() * percent / 100);
     let moves = (shape.seconds() > TWO_YEARS).then(|| (at(65), Move::GoAbroad));
-    PLANS.into_iter().map(|(percent, step)| (at(percent), step)).chain(moves).collect()
+    const MONTH: i64 = 2_629_746;
+    let close = |n: i64| (shape.from.plus_seconds(n * MONTH), Move::CloseBooks);
+    let closings = (1..=shape.seconds() / MONTH).map(close);
+    let steps = PLANS.into_iter().map(|(percent, step)| (at(percent), step));
+    steps.chain(moves).chain(closings).collect()
 }
 
 #[derive(Debug, Default)]
@@ -155,6 +162,7 @@ impl Seller {
                 }
             }
             Move::GoAbroad => self.ask(desk, ReviseSeller { seller: in_bengaluru() }).await?,
+            Move::CloseBooks => close_books(desk).await?,
         }
         desk.listen();
         Ok(Vec::new())
@@ -183,6 +191,23 @@ impl Seller {
             rate.percent = Percent::from_str(percent).unwrap_or(rate.percent);
         }
         self.ask(desk, AdoptTaxRules { rules }).await
+    }
+}
+
+/// Closes every month that has been over for some days: by then its books are complete.
+async fn close_books(desk: &mut Desk<'_>) -> Result<(), SimulationError> {
+    const SETTLED: i64 = 5 * 86_400;
+    loop {
+        let then = desk.now().plus_seconds(-SETTLED);
+        let look = move |world: &daybook_events::world::World| {
+            let next = world.book.next_period();
+            next.filter(|next| next.last_day < world.book.day_of(then))
+        };
+        let Some(period) = desk.ledger.look(None, look).await? else { return Ok(()) };
+        // Without a draw of luck: what customers do is the same whether books are closed or not.
+        let nth = u128::try_from(period.first_day.num_days_from_ce()).unwrap_or(0);
+        let seed = uuid::Uuid::from_u128(nth);
+        desk.ask_with(seed, ACTOR, ClosePeriod { period }).await?.ok();
     }
 }
 

@@ -68,6 +68,8 @@ async fn wrong_usage_exits_with_2_and_names_what_is_wrong() {
         (vec!["verify", "--output", "xml"], "xml"),
         (vec!["serve", "--connections", "many"], "many"),
         (vec!["completions", "dos"], "dos"),
+        (vec!["period", "close", "2026-13"], "2026-13"),
+        (vec!["period", "close", "may"], "such as 2026-05"),
     ] {
         let (exit, out, err) = run(&args).await;
         assert_eq!(exit, 2, "{args:?}: {err}");
@@ -123,6 +125,9 @@ async fn every_command_says_what_it_is_for() {
         ("clock", "forward"),
         ("clock show", "What time it is"),
         ("clock advance", "falls due on the way"),
+        ("period", "accounting periods"),
+        ("period close", "for ever"),
+        ("period list", "comes next"),
         ("simulate", "same"),
         ("replay", "what happened"),
         ("verify", "hash"),

@@ -10,6 +10,7 @@ mod adjustments;
 mod api_codes;
 mod as_of;
 mod bad_input;
+mod books;
 mod checkout_page;
 mod cli;
 mod cli_rules;

@@ -3,6 +3,7 @@
 //!
 //! `DAYBOOK_SIMULATED_ACCOUNTS` says how many accounts live through the five years.
 
+mod books;
 mod faults;
 mod kinds;
 mod laws;
@@ -121,6 +122,7 @@ async fn five_years_of_a_whole_business_hold_every_law() {
     kinds::each_happened(&log);
     laws::each_holds(&log);
     faults::each_is_found(&log);
+    books::tie(&log);
     the_projections_are_the_log(&pool).await;
 }
 

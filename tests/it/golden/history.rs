@@ -212,6 +212,7 @@ fn london() -> Told {
     let to = "2026-08-02T00:00:00Z";
     told.ask(AdvanceClock { to: to.parse().unwrap() });
     told.at(to);
+    told.ask(ClosePeriod { period: "2026-05".parse().unwrap() });
     told.settle(id(FAY));
     payments_by_hand(&mut told);
     told
