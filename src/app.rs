@@ -34,6 +34,7 @@ use crate::{
         sandbox::Sandbox, settings::Settings,
     },
     seal::Seal,
+    snapshot::shelf::Shelf,
     webhooks::target::Outbound,
 };
 
@@ -132,6 +133,10 @@ pub struct App {
     /// Whose turn it is to export: each holds a connection to Postgres for as long as its reader
     /// reads.
     pub exports: Arc<Semaphore>,
+    /// Where snapshots lie; `None` keeps none.
+    pub shelf: Option<Shelf>,
+    /// Tells the taker of snapshots that one was asked for.
+    pub asked: Notify,
     reads: Reads,
     progress: watch::Receiver<live::Progress>,
     // What each account's callers have written: a later read of theirs waits for it.
@@ -170,6 +175,8 @@ impl App {
             outbound: Outbound::new(Vec::new()),
             turns: Semaphore::new(TURNS),
             exports: Arc::new(Semaphore::new(EXPORTS)),
+            shelf: None,
+            asked: Notify::new(),
             reads,
             progress,
             written,
@@ -186,6 +193,12 @@ impl App {
     #[must_use]
     pub fn printing_by(self, documents: Documents) -> Self {
         Self { documents, ..self }
+    }
+
+    /// Keeps snapshots somewhere.
+    #[must_use]
+    pub fn keeping_snapshots(self, shelf: Shelf) -> Self {
+        Self { shelf: Some(shelf), ..self }
     }
 
     /// Reads rows from somewhere else: for tests that plant a fault there.

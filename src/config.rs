@@ -272,6 +272,14 @@ pub struct Serving {
     #[arg(long, env = "DAYBOOK_RECONCILE_MINUTES", default_value_t = 5, value_name = "N")]
     pub reconcile_minutes: u32,
 
+    /// Where snapshots lie that were asked for over HTTP [default: `snapshots` in the data directory]
+    #[arg(long, env = "DAYBOOK_SNAPSHOT_DIR", value_name = "DIR")]
+    pub snapshot_dir: Option<PathBuf>,
+
+    /// Days for which they are kept
+    #[arg(long, env = "DAYBOOK_SNAPSHOT_DAYS", default_value_t = 30, value_name = "N")]
+    pub snapshot_days: u32,
+
     /// How many connections are served at once
     #[arg(long, env = "DAYBOOK_CONNECTIONS", default_value_t = 1024, value_name = "N")]
     pub connections: usize,

@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod plain_text;
 mod runs;
 mod sheet;
+pub mod shelf;
 pub mod tables;
 mod take;
 

@@ -86,6 +86,8 @@ ids! {
     ReapplicationId "rea_";
     /// Where outgoing webhooks go.
     EndpointId "whe_";
+    /// An export of the books.
+    SnapshotId "snap_";
     /// One webhook on its way: its `webhook-id`, the same in every attempt.
     DeliveryId "msg_";
 }

@@ -5,6 +5,7 @@
 
 mod append;
 mod bare;
+mod export;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -40,6 +41,14 @@ pub(super) struct Bench {
     /// How often everything is measured; the median is shown
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9))]
     rounds: u32,
+
+    /// How many payments are exported; 0 leaves the export out
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=10_000_000))]
+    export_rows: i64,
+
+    /// Measure nothing but the export
+    #[arg(long)]
+    export_only: bool,
 }
 
 /// How many callers ask at once.
@@ -58,6 +67,7 @@ struct Report {
     rows: Vec<Row>,
     replay: Replay,
     simulated: Simulated,
+    export: Option<export::Export>,
 }
 
 /// A simulated business: written by one ordered caller, then replayed.
@@ -84,6 +94,15 @@ impl Bench {
         let mut settings = Settings::new(&data_dir);
         settings.extra.push(("max_connections".to_owned(), "400".to_owned()));
         let database = Database::local(settings).await?;
+        if self.export_only {
+            let export = self.export(&database).await;
+            database.close().await?;
+            drop(lock);
+            std::fs::remove_dir_all(&data_dir)?;
+            let export = export?.ok_or("--export-rows 0 leaves nothing to measure")?;
+            output.print(&export, export::human)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let measured = self.measure(&database).await;
         database.close().await?;
         drop(lock);
@@ -91,6 +110,13 @@ impl Bench {
         let report = measured?;
         output.print(&report, human)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn export(&self, database: &Database) -> Result<Option<export::Export>, Failure> {
+        if self.export_rows == 0 {
+            return Ok(None);
+        }
+        Ok(Some(export::measure(database, self.export_rows, self.rounds).await?))
     }
 
     async fn measure(&self, database: &Database) -> Result<Report, Failure> {
@@ -127,7 +153,8 @@ impl Bench {
         let rows = rows.collect();
         let replay = replay(database).await?;
         let simulated = simulated(database).await?;
-        Ok(Report { callers: CALLERS, rows, replay, simulated })
+        let export = self.export(database).await?;
+        Ok(Report { callers: CALLERS, rows, replay, simulated, export })
     }
 }
 
@@ -252,5 +279,6 @@ fn human(report: &Report) -> String {
          after another at {events_written_per_second} a second, replayed at {}, bare copy {}",
         replay.events, replay.fold_per_second, replay.bare_copy_per_second
     ));
+    lines.extend(report.export.as_ref().map(export::human));
     lines.join("\n")
 }

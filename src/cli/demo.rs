@@ -78,7 +78,8 @@ impl Demo {
             let opening = Opening::example();
             let app = App::open(pool.clone(), options(), &opening, face, &settings);
             let outbound = Outbound::new(self.serving.webhooks.networks.clone());
-            let app = Arc::new(app.await?.sending_by(outbound).printing_by(documents));
+            let app = app.await?.sending_by(outbound).printing_by(documents);
+            let app = Arc::new(app.keeping_snapshots(serve::shelf(&self.serving, &place)));
             let keys = keys(&app, &place).await?;
             output.print(&Shown { url: &url, keys: &keys }, human)?;
             if self.no_serve {

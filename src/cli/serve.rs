@@ -26,6 +26,7 @@ use crate::{
     processors::settings::Settings,
     scheduler,
     settlement::{reconcile, worker},
+    snapshot::shelf::{self, Shelf},
     webhooks::{self, target::Outbound},
 };
 
@@ -58,6 +59,7 @@ impl Serve {
                     let networks = self.serving.webhooks.networks.clone();
                     let app = app.await?.sending_by(Outbound::new(networks)).printing_by(documents);
                     warn_of_another_seller(&app, &self.opening).await?;
+                    let app = app.keeping_snapshots(shelf(&self.serving, place));
                     serve(listener, Arc::new(app), &self.serving).await
                 };
                 let served = watched(&database, served).await;
@@ -151,6 +153,16 @@ pub(super) async fn serve(
     Ok(())
 }
 
+/// Where snapshots lie.
+pub(super) fn shelf(serving: &Serving, place: &Place) -> Shelf {
+    let dir = serving.snapshot_dir.clone();
+    Shelf {
+        dir: dir.unwrap_or_else(|| place.data_dir().join("snapshots")),
+        key_file: place.signing_key_file(),
+        days: serving.snapshot_days,
+    }
+}
+
 /// What runs beside the answers, until it is stopped.
 async fn beside(
     app: &Arc<App>,
@@ -162,6 +174,10 @@ async fn beside(
         kept_up("the inbox's worker", {
             let app = app();
             move || worker::run(app.clone())
+        }),
+        kept_up("the taker of snapshots", {
+            let app = app();
+            move || shelf::run(app.clone())
         }),
         kept_up("the sender of webhooks", {
             let app = app();

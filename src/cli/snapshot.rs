@@ -37,8 +37,8 @@ pub(super) struct Snapshot {
     #[arg(long, value_name = "TIME", group = "bounds")]
     as_of: Option<String>,
 
-    /// A closed accounting month, such as 2026-05
-    #[arg(long, value_name = "MONTH", group = "bounds")]
+    /// Up to the end of this accounting period, such as 2026-05, once it is closed
+    #[arg(long, value_name = "PERIOD", group = "bounds")]
     period: Option<String>,
 
     #[command(subcommand)]

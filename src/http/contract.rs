@@ -129,6 +129,8 @@ texts! {
     Csv "text/csv; charset=utf-8";
     /// A page for people.
     Html "text/html; charset=utf-8";
+    /// A file to keep.
+    Download "application/octet-stream";
 }
 
 /// A document as a file.

@@ -15,5 +15,6 @@ pub mod keys;
 pub mod refunds;
 pub mod rules;
 pub mod sessions;
+pub mod snapshots;
 pub mod usage;
 pub mod webhooks;

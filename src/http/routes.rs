@@ -17,7 +17,7 @@ use daybook_projections::{
 use super::{
     checkout,
     contract::{
-        Body, Content, Csv, Form, Gives, Html, Json, Maybe, Pdf, Takes,
+        Body, Content, Csv, Download, Form, Gives, Html, Json, Maybe, Pdf, Takes,
         params::{
             AS_OF, DELIVERED, EXPORT, FORCE, IMMEDIATELY, NUMBERED, PAGE, READ, SEARCH, STATE,
             STREAM, THROUGH, TYPE, USER,
@@ -54,6 +54,7 @@ use super::{
 use crate::{
     books::Periods,
     scheduler::Reapplication,
+    snapshot::{Asked, shelf::Shown},
     settlement::shown::{MessageInFull, MessageShape, RefusedShape, RunShape},
 };
 use panel::{
@@ -254,6 +255,14 @@ routes! {
             "Whether the process runs" => 200 Json<health::Alive>;
         GET "/readyz" PUBLIC, health::readyz,
             "Whether it can do its work, and how safe the log is" => 200 Json<health::Readiness>;
+        POST "/api/ledger/snapshots" READERS, ledger::snapshots::ask(Maybe<Asked>),
+            "Have the books taken at one position, as files" => 202 Json<Shown>;
+        GET "/api/ledger/snapshots" READERS, ledger::snapshots::list[PAGE],
+            "Snapshots that were asked for, page by page" => 200 Json<Listed<Shown>>;
+        GET "/api/ledger/snapshots/{id}" READERS, ledger::snapshots::get,
+            "How far a snapshot has come, and what its files hold" => 200 Json<Shown>;
+        GET "/api/ledger/snapshots/{id}/files/{name}" READERS, ledger::snapshots::file,
+            "One file of a snapshot" => 200 Download;
         GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,
             "How far a reapplication has come" => 200 Json<Reapplication>;
         GET "/api/ledger/clock" READERS, ledger::clock::get,

@@ -6,7 +6,8 @@ use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 use daybook_events::{
     StreamId, Timestamp,
-    book::Book,
+    accounting::{AccountingPeriod, PeriodError},
+    book::{Book, ClosedPeriod},
     event::Event,
     merkle::Frontier,
     period::start_of_day,
@@ -30,7 +31,7 @@ pub struct Asked {
     pub position: Option<i64>,
     /// Up to and with this instant, or the end of this day in the seller's zone.
     pub as_of: Option<String>,
-    /// The accounting month, such as `2026-05`, once it is closed.
+    /// The accounting period, such as `2026-05`, once it is closed.
     pub period: Option<String>,
 }
 
@@ -43,7 +44,7 @@ pub enum Bounds {
     Position(i64),
     /// Up to and with this instant, or the end of this day in the seller's zone.
     AsOf(String),
-    /// A closed accounting month.
+    /// A closed accounting period.
     Period(String),
 }
 
@@ -96,8 +97,9 @@ impl Asked {
                 (Bounds::AsOf(text.clone()), ledger.last_by(at).await?, Some(day))
             }
             Self { position: None, as_of: None, period: Some(period) } => {
-                let (position, last_day) = ledger.closed(period).await?;
-                (Bounds::Period(period.clone()), position, Some(last_day))
+                let closed = ledger.closed(period)?;
+                let bounds = Bounds::Period(closed.period.to_string());
+                (bounds, closed.position, Some(closed.period.last_day))
             }
             Self { .. } => {
                 let text = "ask by one of `position`, `as_of` and `period`";
@@ -195,9 +197,13 @@ impl Ledger<'_> {
         Ok(by_then)
     }
 
-    /// The position at which a month was closed, and its last day.
-    async fn closed(&self, period: &str) -> Result<(i64, NaiveDate), SnapshotError> {
-        Err(SnapshotError::PeriodNotClosed(period.to_owned()))
+    /// The period as it was closed: nothing that is recorded later posts to it.
+    fn closed(&self, text: &str) -> Result<ClosedPeriod, SnapshotError> {
+        let period: AccountingPeriod = text.parse().map_err(|error: PeriodError| {
+            SnapshotError::BoundsInvalid(error.to_string())
+        })?;
+        let closed = self.book.closed.iter().find(|closed| closed.period == period);
+        closed.copied().ok_or_else(|| SnapshotError::PeriodNotClosed(period.to_string()))
     }
 }
 

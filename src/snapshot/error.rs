@@ -42,7 +42,7 @@ pub enum SnapshotError {
     /// Not a date, an instant, a position or a month.
     #[error("{0}")]
     BoundsInvalid(String),
-    /// A month whose books are still open.
+    /// A period whose books are still open.
     #[error("the period {0} is not closed")]
     PeriodNotClosed(String),
     /// There is something in its place.

@@ -1,10 +1,8 @@
-//! Documents: what a customer and a tax office take away.
+//! Documents: what a customer and a tax office take away, and what serves, keeps and records it.
 
 mod facturx;
 mod papers;
 mod press;
-//! Documents: what serves them, keeps them and records them.
-
 mod service;
 mod service_cli;
 mod service_faults;

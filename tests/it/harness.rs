@@ -27,6 +27,7 @@ use daybook::{
     local_postgres::{LocalPostgres, Settings},
     plan_file,
     processors::settings::Settings as Processors,
+    snapshot::shelf::Shelf,
     webhooks::target::Outbound,
 };
 use daybook_events::{
@@ -216,6 +217,8 @@ pub(crate) struct TestApp {
     pub(crate) clock: Clock,
     pub(crate) super_key: String,
     pub(crate) client: reqwest::Client,
+    /// Where it keeps snapshots and its signing key; it vanishes with the test.
+    pub(crate) files: tempfile::TempDir,
     names: AtomicU32,
 }
 
@@ -302,13 +305,19 @@ impl TestApp {
         };
         let opening = Opening { kind, ..opening() };
         let app = App::open(db.pool().await, options, &opening, face, &processors).await.unwrap();
-        let app = Arc::new(app.sending_by(outbound).printing_by(documents));
+        let files = tempfile::tempdir().unwrap();
+        let app = app.sending_by(outbound).printing_by(documents).keeping_snapshots(Shelf {
+            dir: files.path().join("snapshots"),
+            key_file: files.path().join("signing-key"),
+            days: 30,
+        });
+        let app = Arc::new(app);
         let filter = http::filter_within(app.clone(), limits, Arc::new(rates));
         tokio::spawn(server::serve(listener, filter, limits, std::future::pending()));
         let client = client();
         let super_key = String::new();
         let names = AtomicU32::new(0);
-        let mut this = Self { db, app, url, address, clock, super_key, client, names };
+        let mut this = Self { db, app, url, address, clock, super_key, client, files, names };
         for (slug, terms) in plan_file::parse(plan_file::EXAMPLE).unwrap() {
             this.submit(PublishPlan { slug, terms }).await.unwrap();
         }

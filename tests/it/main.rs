@@ -32,6 +32,7 @@ mod lost_commit;
 mod openapi;
 mod oracle;
 mod panel;
+mod payments_export;
 mod plan_changes;
 mod preview;
 mod printed;

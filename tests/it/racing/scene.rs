@@ -35,7 +35,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
-use warp::{Filter as _, filters::BoxedFilter, http::Response};
+use warp::{Filter as _, filters::BoxedFilter};
 
 use super::books;
 use crate::{

@@ -1,0 +1,284 @@
+//! Where the snapshots lie that were asked for over HTTP, and the work of taking them: one after
+//! another, by one process at a time, with progress, across restarts.
+//!
+//! What is asked is a row of the table `snapshots`, with its scope; so a process that dies leaves the
+//! row, and whoever works next begins the snapshot anew. The files lie in a folder of this machine:
+//! servers that share a ledger share that folder, or send those who download to the one that has it.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqlx::{Connection, FromRow, PgConnection, PgPool, types::Json};
+
+use super::{Bounds, Scope, SnapshotError, key::Key, manifest::Manifest, take};
+use crate::{app::App, scheduler::lead_by};
+
+/// The advisory lock of the one who takes snapshots.
+const TAKER: i64 = 7_221_007;
+/// How long the one who takes them rests where nothing is asked.
+const REST: Duration = Duration::from_secs(5);
+/// How often progress is noted.
+const NOTE: Duration = Duration::from_millis(500);
+
+/// Where snapshots lie, by what key they are signed, and for how long they are kept.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    /// The folder in which each has a folder.
+    pub dir: PathBuf,
+    /// The key that signs.
+    pub key_file: PathBuf,
+    /// For how many days they are kept.
+    pub days: u32,
+}
+
+/// How far a snapshot has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "SnapshotState")]
+pub enum State {
+    /// It waits, or is being taken.
+    Running,
+    /// Its files are there.
+    Done,
+    /// There are no files, and none will come.
+    Failed,
+    /// Its files were there for as long as they are kept.
+    Expired,
+}
+
+/// Why a snapshot was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "SnapshotFailure")]
+pub struct Failure {
+    /// The stable code.
+    pub code: String,
+    /// What it was.
+    pub message: String,
+}
+
+/// A snapshot that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Snapshot")]
+pub struct Shown {
+    /// Its id.
+    pub snapshot_id: String,
+    /// What was asked for.
+    pub bounds: Bounds,
+    /// The last position of the log that it knows.
+    pub position: i64,
+    /// The accounting day through which it is reckoned.
+    pub through: chrono::NaiveDate,
+    /// How far it has come.
+    pub state: State,
+    /// How many events are done.
+    pub done: i64,
+    /// Of how many.
+    pub total: i64,
+    /// When it was asked for.
+    #[schemars(with = "String")]
+    pub asked_at: DateTime<Utc>,
+    /// When it was done or failed; `null` before.
+    #[schemars(with = "Option<String>")]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Why there is none; `null` otherwise.
+    pub failure: Option<Failure>,
+    /// What its files hold; `null` until they are there.
+    pub manifest: Option<Manifest>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    scope: Json<Scope>,
+    done: i64,
+    total: i64,
+    manifest: Option<Json<Manifest>>,
+    failure_code: Option<String>,
+    failure: Option<String>,
+    asked_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+    expired_at: Option<DateTime<Utc>>,
+}
+
+impl From<Row> for Shown {
+    fn from(row: Row) -> Self {
+        let Json(scope) = row.scope;
+        let state = match (row.finished_at, &row.failure_code, row.expired_at) {
+            (None, _, _) => State::Running,
+            (Some(_), Some(_), _) => State::Failed,
+            (Some(_), None, Some(_)) => State::Expired,
+            (Some(_), None, None) => State::Done,
+        };
+        let failure = row.failure_code.zip(row.failure);
+        Self {
+            snapshot_id: row.id,
+            bounds: scope.bounds,
+            position: scope.position,
+            through: scope.through,
+            state,
+            done: row.done,
+            total: row.total,
+            asked_at: row.asked_at,
+            finished_at: row.finished_at,
+            failure: failure.map(|(code, message)| Failure { code, message }),
+            manifest: row.manifest.map(|Json(manifest)| manifest),
+        }
+    }
+}
+
+macro_rules! select_rows {
+    ($rest:literal) => {
+        concat!(
+            "select id, scope, done, total, manifest, failure_code, failure, asked_at, finished_at,
+                    expired_at from snapshots ",
+            $rest
+        )
+    };
+}
+
+/// Writes down what is asked.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn ask(
+    connection: &mut PgConnection,
+    id: &str,
+    scope: &Scope,
+    by: &str,
+) -> Result<(), sqlx::Error> {
+    let sql = "insert into snapshots (id, scope, asked_by, total) values ($1, $2::json, $3, $4)";
+    let query = sqlx::query(sql).bind(id).bind(Json(scope)).bind(by).bind(scope.position);
+    query.execute(connection).await.map(drop)
+}
+
+/// A snapshot by its id.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn find(pool: &PgPool, id: &str) -> Result<Option<Shown>, sqlx::Error> {
+    let row = sqlx::query_as::<_, Row>(select_rows!("where id = $1")).bind(id);
+    Ok(row.fetch_optional(pool).await?.map(Shown::from))
+}
+
+/// A page of snapshots, oldest first.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn page(pool: &PgPool, after: &str, limit: i64) -> Result<Vec<Shown>, sqlx::Error> {
+    let rows = sqlx::query_as::<_, Row>(select_rows!("where id > $1 order by id limit $2"));
+    let rows = rows.bind(after).bind(limit).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(Shown::from).collect())
+}
+
+/// Takes what is asked, until it is stopped.
+pub async fn run(app: Arc<App>) {
+    loop {
+        if let Err(error) = work(&app).await {
+            tracing::warn!(%error, "taking snapshots is tried again");
+        }
+        // Whoever asks knocks; another process's asker is heard at the next look.
+        let _ = tokio::time::timeout(REST, app.asked.notified()).await;
+    }
+}
+
+/// Takes everything that is asked, oldest first, and takes away what is too old; nothing where
+/// another process does.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn work(app: &Arc<App>) -> Result<(), SnapshotError> {
+    let Some(shelf) = &app.shelf else { return Ok(()) };
+    let Some(leadership) = lead_by(TAKER, app.pool()).await? else { return Ok(()) };
+    let worked = work_off(app, shelf).await;
+    // Closing the connection gives the lock up, whatever has happened on it.
+    let _ = leadership.close().await;
+    worked
+}
+
+async fn work_off(app: &Arc<App>, shelf: &Shelf) -> Result<(), SnapshotError> {
+    sweep(app.pool(), shelf).await?;
+    while let Some(row) = next(app.pool()).await? {
+        let (id, Json(scope)) = (row.id, row.scope);
+        match one(app.pool(), shelf, &id, &scope).await {
+            Ok(manifest) => {
+                let sql = "update snapshots set done = total, manifest = $2::json,
+                                  finished_at = now() where id = $1";
+                let query = sqlx::query(sql).bind(&id).bind(Json(manifest));
+                query.execute(app.pool()).await?;
+                tracing::info!(snapshot = id, "a snapshot is taken");
+            }
+            Err(error) if error.passes() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, snapshot = id, "a snapshot is not taken");
+                let sql = "update snapshots set failure_code = $2, failure = $3,
+                                  finished_at = now() where id = $1";
+                let query = sqlx::query(sql).bind(&id).bind(error.code()).bind(error.to_string());
+                query.execute(app.pool()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn next(pool: &PgPool) -> Result<Option<Row>, sqlx::Error> {
+    let sql = select_rows!("where finished_at is null order by asked_at, id limit 1");
+    sqlx::query_as::<_, Row>(sql).fetch_optional(pool).await
+}
+
+/// Takes one snapshot, and notes how far it has come.
+async fn one(
+    pool: &PgPool,
+    shelf: &Shelf,
+    id: &str,
+    scope: &Scope,
+) -> Result<Manifest, SnapshotError> {
+    let key = Key::open(&shelf.key_file)?;
+    let out = shelf.dir.join(id);
+    // A process that died between the folder's name and the row's end has left it.
+    remove(&out)?;
+    let progress = AtomicI64::new(0);
+    let mut tell = |done, _| progress.store(done, Ordering::Relaxed);
+    let mut taking = std::pin::pin!(take(pool, scope, &key, &out, &mut tell));
+    loop {
+        tokio::select! {
+            taken = &mut taking => return taken,
+            () = tokio::time::sleep(NOTE) => {
+                let done = progress.load(Ordering::Relaxed);
+                let sql = "update snapshots set done = $2 where id = $1";
+                sqlx::query(sql).bind(id).bind(done).execute(pool).await?;
+            }
+        }
+    }
+}
+
+fn remove(out: &std::path::Path) -> Result<(), SnapshotError> {
+    match std::fs::remove_dir_all(out) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(SnapshotError::writing(out, error))
+        }
+        _gone => Ok(()),
+    }
+}
+
+/// Takes the files away of what is too old.
+async fn sweep(pool: &PgPool, shelf: &Shelf) -> Result<(), SnapshotError> {
+    let sql = "select id from snapshots
+               where expired_at is null and finished_at < now() - make_interval(days => $1)";
+    let days = i32::try_from(shelf.days).unwrap_or(i32::MAX);
+    let old: Vec<String> = sqlx::query_scalar(sql).bind(days).fetch_all(pool).await?;
+    for id in old {
+        remove(&shelf.dir.join(&id))?;
+        let sql = "update snapshots set expired_at = now() where id = $1";
+        sqlx::query(sql).bind(&id).execute(pool).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! Faults planted in a snapshot: each is found, and said where it is.
+
+use std::{fs, path::Path};
+
+use daybook::snapshot::{
+    Asked, check,
+    checkpoint::Checkpoint,
+    key::Key,
+    manifest::{FileEntry, Manifest},
+};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use super::{files, findings, position, rich, snapshot, taken};
+use crate::harness::TestApp;
+
+/// Makes the manifest say what the files are now, and signs it: what is found then is not found by
+/// its hash.
+fn reseal(dir: &Path, change: impl FnOnce(&mut Manifest)) {
+    let mut manifest: Manifest =
+        serde_json::from_slice(&fs::read(dir.join("manifest.json")).unwrap()).unwrap();
+    for file in &mut manifest.files {
+        let Ok(bytes) = fs::read(dir.join(&file.name)) else { continue };
+        let sha256 = HEXLOWER.encode(&Sha256::digest(&bytes));
+        *file = FileEntry { bytes: u64::try_from(bytes.len()).unwrap(), sha256, ..file.clone() };
+    }
+    change(&mut manifest);
+    let bytes = manifest.to_bytes();
+    fs::write(dir.join("manifest.json"), &bytes).unwrap();
+    let root = HEXLOWER.decode(manifest.tree.root.as_bytes()).unwrap().try_into().unwrap();
+    let hash = HEXLOWER.encode(&Sha256::digest(&bytes));
+    let tree = (manifest.tree.size, root);
+    let note = Checkpoint::signed(manifest.ledger, tree, &hash, &Key::random()).unwrap();
+    fs::write(dir.join("checkpoint.txt"), note).unwrap();
+}
+
+/// Replaces the first of some texts in a file.
+fn edit(dir: &Path, file: &str, from: &str, to: &str) {
+    let text = fs::read_to_string(dir.join(file)).unwrap();
+    assert!(text.contains(from), "{file} has no {from}: {text}");
+    fs::write(dir.join(file), text.replacen(from, to, 1)).unwrap();
+}
+
+/// A copy of a snapshot.
+fn copy(of: &Path) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(of).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), dir.path().join(entry.file_name())).unwrap();
+    }
+    dir
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flipped_bytes_are_found_wherever_they_are() {
+    let test = TestApp::start().await;
+    test.subscriber("pro").await;
+    let (_dir, out, _) = snapshot(&test, Asked::default()).await;
+    let dir = copy(&out);
+    let mut names: Vec<_> = files(&out).into_keys().collect();
+    names.push("checkpoint.txt".to_owned());
+    for name in names {
+        let (path, bytes) = (dir.path().join(&name), fs::read(out.join(&name)).unwrap());
+        // A prime stride meets every place of a row sooner or later.
+        let stride = if bytes.len() < 1000 { 1 } else { 31 };
+        for nth in (0..bytes.len()).step_by(stride) {
+            let mut flipped = bytes.clone();
+            flipped[nth] ^= 1;
+            fs::write(&path, &flipped).unwrap();
+            let found = findings(dir.path());
+            let told = found.iter().any(|found| found.contains(&name) || name == "manifest.json");
+            assert!(told, "byte {nth} of {name}: {found:?}");
+        }
+        fs::write(&path, &bytes).unwrap();
+    }
+    assert_eq!(findings(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
+    let test = rich().await;
+    let (_dir, out, manifest) = snapshot(&test, Asked::default()).await;
+    assert_eq!(findings(&out), Vec::<String>::new());
+    let both = |table: &'static str, csv: [&'static str; 2], json: [&'static str; 2]| {
+        move |dir: &Path| {
+            edit(dir, &format!("{table}.csv"), csv[0], csv[1]);
+            edit(dir, &format!("{table}.jsonl"), json[0], json[1]);
+        }
+    };
+    type Plant = Box<dyn Fn(&Path)>;
+    let faults: Vec<(&str, Plant, &str)> = vec![
+        (
+            "the CSV says another amount than the JSON",
+            Box::new(|dir| edit(dir, "payments.csv", ",15.00,", ",15.01,")),
+            "payments.csv:",
+        ),
+        (
+            "a cell that a spreadsheet would run",
+            Box::new(|dir| edit(dir, "refunds.csv", "'=HYPER", "=HYPER")),
+            "the row is not that of refunds.jsonl",
+        ),
+        (
+            "a posting was changed in both forms",
+            Box::new(both("journal", [",USD,", ",EUR,"], ["\"USD\"", "\"EUR\""])),
+            "does not balance",
+        ),
+        (
+            "an amount is a number of JSON",
+            Box::new(|dir| edit(dir, "invoices.jsonl", "\"total\":\"15.00\"", "\"total\":15.00")),
+            "invoices.jsonl:1: `total` is not of its kind",
+        ),
+        (
+            "an amount without its decimals",
+            Box::new(|dir| edit(dir, "invoices.jsonl", "\"total\":\"15.00\"", "\"total\":\"15\"")),
+            "`total` is not of its kind",
+        ),
+        (
+            "fields in another order, or spaces",
+            Box::new(|dir| edit(dir, "invoices.jsonl", "{\"", "{ \"")),
+            "not in the form in which rows are written",
+        ),
+        (
+            "an account of the trial balance",
+            Box::new(both(
+                "trial_balance",
+                ["USD,assets:Receivable,", "USD,assets:Receivables,"],
+                ["assets:Receivable\"", "assets:Receivables\""],
+            )),
+            "the journal posts something else to this account",
+        ),
+        (
+            "a row beyond the bounds",
+            Box::new(both("journal", [",2026-05-01,", ",2027-05-01,"], ["2026-05-01", "2027-05-01"])),
+            "it lies beyond the bounds",
+        ),
+        (
+            "another header",
+            Box::new(|dir| edit(dir, "refunds.csv", "refund_id,", "refund,")),
+            "refunds.csv:1: its columns are not those",
+        ),
+        (
+            "a row less in one form",
+            Box::new(|dir| {
+                let text = fs::read_to_string(dir.join("payments.jsonl")).unwrap();
+                let cut = text.lines().next().unwrap().len() + 1;
+                fs::write(dir.join("payments.jsonl"), &text[..text.len() - cut]).unwrap();
+            }),
+            "payments",
+        ),
+        ("a file too many", Box::new(|dir| fs::write(dir.join("more"), "").unwrap()), "✗ more: it is no file"),
+        (
+            "a file too few",
+            Box::new(|dir| fs::remove_file(dir.join("refunds.csv")).unwrap()),
+            "✗ refunds.csv: it is missing",
+        ),
+    ];
+    for (name, plant, expected) in faults {
+        let dir = copy(&out);
+        plant(dir.path());
+        reseal(dir.path(), |_| {});
+        let found = findings(dir.path());
+        assert!(found.iter().any(|found| found.contains(expected)), "{name}: {found:#?}");
+    }
+    for (name, change, expected) in manifest_faults() {
+        let dir = copy(&out);
+        reseal(dir.path(), change);
+        let found = findings(dir.path());
+        assert!(found.iter().any(|found| found.contains(expected)), "{name}: {found:#?}");
+    }
+    assert!(manifest.position > 1);
+}
+
+type Change = fn(&mut Manifest);
+
+/// What a manifest may say that is not so, and what is found then.
+fn manifest_faults() -> Vec<(&'static str, Change, &'static str)> {
+    vec![
+        ("a position", |manifest| manifest.position -= 1, "its tree is not of its position"),
+        ("a format", |manifest| manifest.format = 2, "its format is 2"),
+        ("a count", |manifest| manifest.files[0].rows += 1, "rows, the manifest says"),
+        ("a total", |manifest| manifest.files[0].totals.clear(), "are not the control totals"),
+        ("an order", |manifest| manifest.files.reverse(), "in their order"),
+        ("a tie", |manifest| manifest.ties[0].books.push('1'), "does not hold in USD"),
+        (
+            "a day",
+            |manifest| manifest.through = "2026-05-01".parse().unwrap(),
+            "it lies beyond the bounds",
+        ),
+    ]
+}
+
+/// Sums that are held against each other: each side is changed in both forms, with its totals.
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_that_do_not_tie_are_found() {
+    let test = rich().await;
+    let (_dir, out, _) = snapshot(&test, Asked::default()).await;
+    for (table, column, expected) in [
+        ("invoices", "total", "the lines are the invoices"),
+        ("invoices", "due", "what is due on invoices is what is receivable"),
+        ("invoices", "credited", "the credit notes are what invoices were credited"),
+        ("invoice_lines", "total", "the lines are the invoices"),
+        ("credit_notes", "total", "revenue, deferred revenue and tax are the documents"),
+        ("receivables_ageing", "due", "the ageing is what is receivable"),
+        ("deferred_revenue", "deferred", "the schedule is deferred revenue"),
+        ("deferred_revenue", "recognised", "what is billed is not what became of it"),
+        ("deferred_revenue_months", "amount", "the months are deferred revenue"),
+        ("revenue_roll_forward", "closing_deferred", "the last month closes with"),
+        ("revenue_roll_forward", "billed", "do not follow from the month before"),
+        ("trial_balance", "debit", "the journal posts something else"),
+        ("journal", "amount", "does not balance"),
+    ] {
+        let dir = copy(&out);
+        raise(dir.path(), table, column);
+        reseal(dir.path(), |_| {});
+        let found = findings(dir.path());
+        let told = found.iter().any(|found| found.contains(expected));
+        assert!(told, "{table}.{column}: {found:#?}");
+    }
+}
+
+/// Puts another amount into a column of a table's first row, in both forms.
+fn raise(dir: &Path, table: &str, column: &str) {
+    let (csv, json) = (dir.join(format!("{table}.csv")), dir.join(format!("{table}.jsonl")));
+    let text = fs::read_to_string(&json).unwrap();
+    let first = text.lines().next().unwrap();
+    let row: serde_json::Value = serde_json::from_str(first).unwrap();
+    let old = format!("\"{column}\":{}", row[column]);
+    fs::write(&json, text.replacen(&old, &format!("\"{column}\":\"987654.32\""), 1)).unwrap();
+    let mut reader = csv::Reader::from_path(&csv).unwrap();
+    let nth = reader.headers().unwrap().iter().position(|name| name == column).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let mut records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let mut cells: Vec<String> = records[0].iter().map(str::to_owned).collect();
+    cells[nth] = "987654.32".to_owned();
+    records[0] = cells.into();
+    let mut writer = csv::Writer::from_path(&csv).unwrap();
+    writer.write_record(&header).unwrap();
+    records.iter().for_each(|record| writer.write_record(record).unwrap());
+    writer.flush().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_one_has_kept_tells_whose_snapshot_it_is() {
+    let test = TestApp::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (out, key) = (dir.path().join("out"), Key::random());
+    let manifest = taken(test.app.pool(), &test.clock, position(3), &key, &out).await.unwrap();
+    let (own, other) = (key.verifier(manifest.ledger), Key::random().verifier(manifest.ledger));
+    let report = check::check(&out, Some(&own), &mut |_, _| {});
+    assert_eq!((report.findings, report.signed_by.as_ref()), (vec![], Some(&own)));
+    let report = check::check(&out, Some(&other), &mut |_, _| {});
+    assert_eq!((report.findings.len(), report.signed_by), (1, None));
+    assert!(report.findings[0].problem.contains("it is signed by"));
+}

@@ -1,0 +1,139 @@
+//! Snapshots over HTTP: asked for, taken in the background, downloaded.
+
+use std::fs;
+
+use daybook::snapshot::shelf;
+use daybook_events::event::Role;
+use serde_json::{Value, json};
+
+use super::{files, findings, position, rich, snapshot};
+use crate::harness::{TestApp, run};
+
+const SNAPSHOTS: &str = "/api/ledger/snapshots";
+
+async fn asked(test: &TestApp, body: &Value) -> String {
+    let answer = test.post(SNAPSHOTS, &test.super_key, body).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let shown: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!((&shown["state"], &shown["manifest"]), (&json!("running"), &Value::Null));
+    shown["snapshot_id"].as_str().unwrap().to_owned()
+}
+
+async fn shown(test: &TestApp, id: &str) -> Value {
+    test.get(&format!("{SNAPSHOTS}/{id}"), &test.super_key).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_asked_for_is_taken_and_downloaded() {
+    let test = rich().await;
+    let head = test.log_position().await;
+    let id = asked(&test, &json!({})).await;
+    shelf::work(&test.app).await.unwrap();
+    let done = shown(&test, &id).await;
+    assert_eq!((&done["state"], &done["position"]), (&json!("done"), &json!(head)));
+    assert_eq!((&done["done"], &done["total"]), (&json!(head), &json!(head)));
+    assert_eq!(test.get(SNAPSHOTS, &test.super_key).await.ok()["data"][0], done);
+
+    // What is downloaded is what the command line writes, byte for byte, and passes its check.
+    let dir = tempfile::tempdir().unwrap();
+    let named = done["manifest"]["files"].as_array().unwrap().iter();
+    let names: Vec<_> = named.map(|file| file["name"].as_str().unwrap()).collect();
+    for name in names.iter().copied().chain(["manifest.json", "checkpoint.txt"]) {
+        let path = format!("{SNAPSHOTS}/{id}/files/{name}");
+        for role in [Role::Auditor, Role::Finance] {
+            let key = test.key(role, None).await;
+            let answer = test.get(&path, &key).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+            fs::write(dir.path().join(name), &answer.text).unwrap();
+        }
+    }
+    assert_eq!(findings(dir.path()), Vec::<String>::new());
+    let (_dir, out, _) = snapshot(&test, position(head)).await;
+    assert_eq!(files(dir.path()), files(&out));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_those_who_read_the_ledger_reach_them() {
+    let test = rich().await;
+    let id = asked(&test, &json!({})).await;
+    shelf::work(&test.app).await.unwrap();
+    let customer = test.customer().await;
+    let file = format!("{SNAPSHOTS}/{id}/files/journal.csv");
+    let own = [Role::Finance, Role::Auditor];
+    for role in own {
+        let key = test.key(role, Some(&customer.account_id)).await;
+        test.post(SNAPSHOTS, &key, &json!({})).await.refused(404, "not_found");
+        for path in [SNAPSHOTS, &format!("{SNAPSHOTS}/{id}"), &file] {
+            test.get(path, &key).await.refused(404, "not_found");
+        }
+    }
+    for path in [SNAPSHOTS, &file] {
+        test.get(path, &customer.key).await.refused(403, "forbidden");
+        test.get(path, "").await.refused(401, "unauthenticated");
+    }
+    for name in
+        ["..", "..%2Fsigning-key", ".", "%2e%2e", "journal", "JOURNAL.CSV", "journal.csv%00", "more"]
+    {
+        let answer = test.get(&format!("{SNAPSHOTS}/{id}/files/{name}"), &test.super_key).await;
+        assert!([400, 404].contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_that_name_nothing_are_refused_and_a_repeated_request_asks_once() {
+    let test = rich().await;
+    for (body, status, code) in [
+        (json!({ "position": 100_000 }), 422, "position_beyond_head"),
+        (json!({ "as_of": "2036-01-01" }), 422, "time_in_future"),
+        (json!({ "as_of": "2016-01-01" }), 422, "time_before_ledger"),
+        (json!({ "as_of": "soon" }), 422, "bounds_invalid"),
+        (json!({ "period": "2026-06" }), 409, "period_not_closed"),
+        (json!({ "position": 1, "period": "2026-05" }), 422, "bounds_invalid"),
+        (json!({ "position": "1" }), 400, "invalid_request"),
+        (json!({ "until": 1 }), 400, "invalid_request"),
+    ] {
+        test.refuses(SNAPSHOTS, &test.super_key, &body, &format!("{status} {code}")).await;
+    }
+    let body = json!({ "period": "2026-05" });
+    let first = test.post_keyed(SNAPSHOTS, &test.super_key, "may", &body).await;
+    let again = test.post_keyed(SNAPSHOTS, &test.super_key, "may", &body).await;
+    assert_eq!((first.status, first.text), (again.status, again.text));
+    let other = test.post_keyed(SNAPSHOTS, &test.super_key, "may", &json!({})).await;
+    other.refused(422, "idempotency_key_reused");
+    let all = test.get(SNAPSHOTS, &test.super_key).await.ok();
+    assert_eq!(all["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_begins_it_anew_and_age_takes_it_away() {
+    let test = rich().await;
+    let id = asked(&test, &json!({})).await;
+    // A process died when the folder had its name and the row not its end.
+    let dir = test.files.path().join("snapshots");
+    fs::create_dir_all(dir.join(&id)).unwrap();
+    fs::write(dir.join(&id).join("journal.csv"), "of another life").unwrap();
+    shelf::work(&test.app).await.unwrap();
+    assert_eq!(shown(&test, &id).await["state"], "done");
+    assert_eq!(findings(&dir.join(&id)), Vec::<String>::new());
+
+    let mut superuser = test.db.superuser().await;
+    let old = "update snapshots set finished_at = now() - interval '31 days'";
+    run(&mut superuser, old).await.unwrap();
+    shelf::work(&test.app).await.unwrap();
+    assert_eq!(shown(&test, &id).await["state"], "expired");
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    let gone = test.get(&format!("{SNAPSHOTS}/{id}/files/journal.csv"), &test.super_key).await;
+    gone.refused(404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_refuses_is_told_in_the_job() {
+    let test = rich().await;
+    let id = asked(&test, &json!({})).await;
+    // What should be the folder of snapshots is a file.
+    fs::write(test.files.path().join("snapshots"), "").unwrap();
+    shelf::work(&test.app).await.unwrap();
+    let failed = shown(&test, &id).await;
+    assert_eq!((&failed["state"], &failed["manifest"]), (&json!("failed"), &Value::Null));
+    assert_eq!(failed["failure"]["code"], "disk_refused");
+}
