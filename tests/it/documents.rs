@@ -1,5 +1,7 @@
-//! Documents: what serves them, keeps them and records them.
+//! Documents: what a customer and a tax office take away.
 
+mod papers;
+mod press;
 mod service;
 mod service_cli;
 mod service_faults;
