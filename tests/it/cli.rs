@@ -67,6 +67,7 @@ async fn wrong_usage_exits_with_2_and_names_what_is_wrong() {
         (vec!["migrate", "--financial-year-start", "13"], "13"),
         (vec!["verify", "--output", "xml"], "xml"),
         (vec!["serve", "--connections", "many"], "many"),
+        (vec!["serve", "--page-size", "a3"], "a3"),
         (vec!["completions", "dos"], "dos"),
     ] {
         let (exit, out, err) = run(&args).await;
@@ -102,6 +103,7 @@ async fn every_command_says_what_it_is_for() {
         ("tax adopt", "documents from now on"),
         ("tax show", "in force"),
         ("policy", "dunning"),
+        ("invoice", "as a PDF"),
         ("webhook", "became of them"),
         ("webhook endpoint", "new secret"),
         ("webhook endpoint add", "shown once"),
