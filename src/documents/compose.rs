@@ -297,3 +297,6 @@ fn period(lines: &[Line]) -> Option<Days> {
         (days().map(|it| it.first).min(), days().map(|it| it.last).max());
     Some(Days { first: first?, last: last? })
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,6 +233,8 @@ routes! {
             "One invoice of the account" => 200 Json<Data<Invoice>>;
         GET "/api/v1/billing/invoices/{id}/pdf" MONEY, v1::invoices::pdf[READ],
             "The PDF of an invoice of the account" => 200 Pdf;
+        GET "/invoices/{file}" MONEY, v1::invoices::by_name[READ],
+            "The PDF of an invoice, under the name that `pdf_url` gives it" => 200 Pdf;
         GET "/api/v1/billing/refund-eligibility" MONEY, v1::refund_eligibility::get,
             "What a refund would give back now" => 200 Json<Data<RefundEligibility>>;
         GET "/api/v1/usage" ANYONE, v1::usage::get[READ],

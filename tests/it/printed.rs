@@ -1,5 +1,5 @@
 //! What a page of documentation prints, compared with what is answered: the same fields, of the
-//! same types, with the same values; ids by their form.
+//! same types, with the same values; ids by their form, in addresses too.
 
 use serde_json::Value;
 
@@ -53,6 +53,14 @@ fn compare(path: &str, printed: &Value, answered: &Value, open: &[&str], found: 
 
 /// Whether both are ids of one kind: a prefix, and something after it.
 fn same_form(wanted: &str, given: &str) -> bool {
+    if wanted.contains("://") {
+        let parts = || wanted.split('/').zip(given.split('/'));
+        let ending = |text: &str| text.rsplit_once('.').map(|(_, ending)| ending.to_owned());
+        let alike = |(wanted, given): (&str, &str)| {
+            wanted == given || same_form(wanted, given) && ending(wanted) == ending(given)
+        };
+        return wanted.split('/').count() == given.split('/').count() && parts().all(alike);
+    }
     IDS.iter().any(|prefix| {
         let id = |text: &str| text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
         id(wanted) && id(given)

@@ -1,5 +1,5 @@
 //! The processor dialect's page, request by request. It prints fields of requests and says in words
-//! what is answered; the shapes are those that `docs/API.md` shows. PDFs are not here yet.
+//! what is answered; the shapes are those that `docs/API.md` shows.
 
 use daybook_events::event::Role::{self, Admin, Auditor, Finance, Member, Owner, SuperAdmin};
 use serde_json::{Value, json};
@@ -100,6 +100,8 @@ async fn the_resource_overview_with_its_roles() {
     let customer = test.subscriber("pro").await;
     let me = test.get("/api/billing/subscription/me", &customer.key).await.ok();
     let one = format!("/api/billing/subscription/{}", me["id"].as_str().unwrap());
+    let invoice = test.newest_invoice(&customer).await;
+    let pdf = format!("/api/billing/invoices/{}/pdf", invoice["invoice_id"].as_str().unwrap());
     // Beyond the page: the super admin acts for any account, auditors and finance read.
     let everybody = [SuperAdmin, Owner, Admin, Member, Auditor, Finance].as_slice();
     let managers = [SuperAdmin, Owner, Admin].as_slice();
@@ -115,6 +117,7 @@ async fn the_resource_overview_with_its_roles() {
         ("POST", "/api/billing/plan-change", managers),
         ("POST", "/api/billing/cancel", managers),
         ("POST", "/api/billing/resume", managers),
+        ("GET", &pdf, &money),
         ("GET", "/api/billing/payments/export", &money),
     ] {
         let roles = let_in(&test, &customer, method, path).await;
@@ -122,6 +125,21 @@ async fn the_resource_overview_with_its_roles() {
         assert_eq!(roles.len(), expected.len(), "{method} {path}: {roles:?}");
         test.send(method, path, "", &[], None).await.refused(401, "unauthenticated");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_is_a_pdf_with_an_hour_of_caching() {
+    let test = TestApp::start().await;
+    let customer = test.subscriber("pro").await;
+    let invoice = test.newest_invoice(&customer).await;
+    let path = format!("/api/billing/invoices/{}/pdf", invoice["invoice_id"].as_str().unwrap());
+    let pdf = test.get(&path, &customer.key).await;
+    assert_eq!(pdf.status, 200, "{}", pdf.text);
+    assert_eq!(pdf.headers["content-type"], "application/pdf");
+    assert_eq!(pdf.headers["cache-control"], "private, max-age=3600");
+    assert!(pdf.text.starts_with("%PDF-"));
+    let held = [("if-none-match", pdf.headers["etag"].to_str().unwrap())];
+    assert_eq!(test.send("GET", &path, &customer.key, &held, None).await.status, 304);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -168,6 +168,12 @@ async fn get_invoices() {
     let one = json!({ "data": printed(INVOICES)["data"][0] });
     let answer = test.get(&format!("/api/v1/billing/invoices/{id}"), &customer.key).await;
     answers(&answer, 200, &one, &[]);
+    let url = answer.json()["data"]["pdf_url"].as_str().unwrap().to_owned();
+    let pdf = test.get(url.strip_prefix(FACE).unwrap(), &customer.key).await;
+    assert_eq!(
+        (pdf.status, &pdf.headers["content-type"]),
+        (200, &"application/pdf".parse().unwrap())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

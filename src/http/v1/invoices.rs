@@ -70,7 +70,7 @@ impl Invoice {
             currency: row.total.currency(),
             status: row.status.into(),
             created_at: Instant(row.issued_at),
-            pdf_url: format!("{}/api/v1/billing/invoices/{}/pdf", face.public_url, row.invoice_id),
+            pdf_url: format!("{}/invoices/{}.pdf", face.public_url, row.invoice_id),
         }
     }
 }
@@ -109,10 +109,20 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// `GET /api/v1/billing/invoices/{id}/pdf`: by id or number.
 ///
 /// # Errors
-/// No such invoice on the account, or one that cannot be printed.
+/// No such invoice within the key's reach, or one that cannot be printed.
 pub async fn pdf(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
-    let reach = Reach::Account(call.account()?);
+    let reach = call.reach()?;
     let position = shown(&app, &call, reach).await?;
     let row = find(&app, &call, reach, Wanted::Invoices).await?;
     Ok(file(&app, &row).await?.at(position))
+}
+
+/// `GET /invoices/{id}.pdf`: the address in `pdf_url`.
+///
+/// # Errors
+/// As [`pdf`]; a name that does not end in `.pdf`.
+pub async fn by_name(app: Arc<App>, mut call: Call) -> Result<Answer, ApiError> {
+    let name = call.capture(0).strip_suffix(".pdf").ok_or_else(ApiError::not_found)?;
+    call.captures = vec![name.to_owned()];
+    pdf(app, call).await
 }

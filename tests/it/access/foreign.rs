@@ -37,6 +37,7 @@ fn own_id(path: &str, name: &str) -> &'static str {
         (_, "reservation") => "{reservation}",
         (_, "adjustment") => "{adjustment}",
         (_, "code") => "{code}",
+        (_, "file") => "{invoice}.pdf",
         (Some("accounts"), _) => "{account}",
         (Some("keys"), _) => "{key}",
         (Some("sessions"), _) => "{session}",

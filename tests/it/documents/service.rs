@@ -194,8 +194,9 @@ async fn lost_bytes_come_back_the_same_though_much_has_happened_since() {
     // Recorded or not, what comes later is not in it: a new name, a refund, other ways of paying.
     let account = &customer.account_id;
     let billing = json!({ "name": "Grace", "country": "GB" });
-    let profile = format!("/api/accounts/{account}/billing-details");
-    test.send("PUT", &profile, &test.super_key, &[], Some(billing.to_string().into_bytes())).await;
+    let profile = format!("/api/accounts/{account}/billing");
+    let body = Some(billing.to_string().into_bytes());
+    test.send("PUT", &profile, &test.super_key, &[], body).await.ok();
     test.post("/api/refunds", &customer.key, &json!({})).await.ok();
     let seller = json!({ "name": "Other Hosting", "country": "FR" });
     test.post_as_super("/api/ledger/seller", "", &seller).await.ok();

@@ -1,5 +1,5 @@
 //! Every request that the panel's page documents, in its order: status, headers, names, JSON types
-//! and the values of its examples. PDF invoices come with documents.
+//! and the values of its examples.
 
 use serde_json::{Value, json};
 
@@ -218,6 +218,24 @@ async fn the_hooks_for_a_processor_subscribe_and_list_invoices() {
     let free = test.post("/api/billing/subscribe", &other.key, &json!({ "planId": "free" })).await;
     let free = free.ok();
     assert_eq!((&free["checkout"], &free["order"]["status"]), (&Value::Null, &json!("active")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_order_has_a_downloadable_pdf_invoice() {
+    let test = TestApp::start().await;
+    let customer = user(&test, "u-1").await;
+    let body = json!({ "planId": 3 });
+    let order = test.post("/api/orders", &customer.key, &body).await.ok()["order"]["id"].clone();
+    for path in
+        [format!("/api/orders/{order}/invoice"), format!("/api/admin/orders/{order}/invoice")]
+    {
+        let pdf = test.get(&path, &test.super_key).await;
+        assert_eq!(pdf.status, 200, "{}", pdf.text);
+        assert_eq!(pdf.headers["content-type"], "application/pdf");
+        let name = format!("attachment; filename=\"invoice-{order}.pdf\"");
+        assert_eq!(pdf.headers["content-disposition"], name.as_str());
+        assert!(pdf.text.starts_with("%PDF-"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
