@@ -40,7 +40,8 @@ async fn rich() -> TestApp {
     let body = json!({ "reason": "=HYPERLINK(\"http://x\",\"+1\")" });
     test.post("/api/refunds", &customers[3].key, &body).await.ok();
     test.at("2026-06-02T00:00:00Z");
-    for customer in &customers {
+    // The refunded one has nothing more to come.
+    for customer in &customers[..3] {
         test.settle_due(customer).await;
     }
     test.submit(ClosePeriod { period: "2026-05".parse().unwrap() }).await.unwrap();
