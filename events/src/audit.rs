@@ -54,6 +54,8 @@ pub struct Claim {
 pub struct Audit {
     ledger: Uuid,
     last_position: i64,
+    /// Whether no position is missing so far.
+    whole: bool,
     last_recorded_at: Option<Timestamp>,
     frontier: Frontier,
     streams: HashMap<String, (i64, Timestamp)>,
@@ -70,6 +72,7 @@ impl Audit {
         Self {
             ledger,
             last_position: 0,
+            whole: true,
             last_recorded_at: None,
             frontier: Frontier::default(),
             streams: HashMap::new(),
@@ -141,6 +144,7 @@ impl Audit {
                 _ => format!("positions {expected} to {} are missing", stored.position - 1),
             };
             self.findings.push(Finding::at("contiguity", expected, missing));
+            self.whole = false;
         }
         self.last_position = stored.position;
     }
@@ -193,9 +197,9 @@ impl Audit {
     /// The accounting day is that of the event's instant or, where that is closed, the first open
     /// one.
     fn check_posting_day(&mut self, recorded: &Recorded) {
-        // The book's first event is dated in the zone that it brings, or in UTC.
+        // What is missing may have been the book's opening, or a period's end.
         let expected = self.book.posting_day(recorded.effective_at);
-        if recorded.posting_on != expected {
+        if self.whole && recorded.posting_on != expected {
             let (position, day) = (recorded.position, recorded.posting_on);
             let text = format!("it is posted on {day}, where {expected} was the day");
             self.findings.push(Finding::at("posting_day", position, text));

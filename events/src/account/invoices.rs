@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use super::in_order::InOrder;
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     money::{Money, MoneyError},
     policy::DunningDate,
     tax::Tax,
+    time::Timestamp,
     totals::Taxed,
 };
 
@@ -52,8 +54,8 @@ pub struct Invoice {
     pub number: String,
     /// The subscription it bills.
     pub subscription_id: SubscriptionId,
-    /// The accounting day of its issue.
-    pub posting_on: NaiveDate,
+    /// The instant from which its issue counts.
+    pub issued_at: Timestamp,
     /// Its lines.
     pub lines: Vec<Line>,
     /// How it is taxed.
@@ -99,10 +101,12 @@ impl Invoices {
         self.of(subscription).filter(|invoice| invoice.is_open())
     }
 
-    /// How many lines a subscription was billed on an accounting day.
+    /// How many lines a subscription was billed on a day of a zone. The accounting day will not do:
+    /// a whole year that is learned of late posts to the first open one.
     #[must_use]
-    pub fn lines_on(&self, subscription: SubscriptionId, day: NaiveDate) -> usize {
-        let on_day = self.of(subscription).filter(|invoice| invoice.posting_on == day);
+    pub fn lines_on(&self, subscription: SubscriptionId, day: NaiveDate, zone: Tz) -> usize {
+        let on_day = |invoice: &&Arc<Invoice>| invoice.issued_at.day_in(zone) == day;
+        let on_day = self.of(subscription).filter(on_day);
         on_day.map(|invoice| invoice.lines.len()).sum()
     }
 
@@ -132,7 +136,7 @@ impl Invoices {
             id: issued.invoice_id,
             number: recorded.number.clone().unwrap_or_default(),
             subscription_id: issued.subscription_id,
-            posting_on: recorded.posting_on,
+            issued_at: recorded.effective_at,
             lines: issued.lines.iter().map(Line::billed).collect(),
             tax: issued.tax.clone(),
             due: issued.totals.total,

@@ -107,6 +107,24 @@ mod tests {
     }
 
     #[test]
+    fn two_years_that_are_learned_of_late_are_no_runaway_bill() {
+        let mut given = given_subscribed("pro").and(grant("500")).at("2028-05-02T00:00:00Z");
+        while given
+            .world()
+            .book
+            .next_period()
+            .is_some_and(|next| next.last_day < given.world().book.day_of(given.now()))
+        {
+            let period = given.world().book.next_period().unwrap();
+            given = given.and(ClosePeriod { period });
+        }
+        let given = given.and(settle_due());
+        let account = given.account();
+        assert!(!account.parked);
+        assert_eq!(account.invoices.iter().count(), 25);
+    }
+
+    #[test]
     fn a_document_of_a_closed_year_is_numbered_in_the_open_one() {
         let mut given = given_subscribed("pro").at("2027-01-02T00:00:00Z");
         for month in 5..=12 {

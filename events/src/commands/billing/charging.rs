@@ -180,8 +180,8 @@ fn check_bound(
     }
     let book = &draft.world().book;
     let most = book.policy.invoice_lines_per_day;
-    let day = book.posting_day(at);
-    let lines = account.invoices.lines_on(subscription, day).saturating_add(more);
+    let (day, zone) = (book.day_of(at), book.time_zone());
+    let lines = account.invoices.lines_on(subscription, day, zone).saturating_add(more);
     if u32::try_from(lines).unwrap_or(u32::MAX) > most {
         return Err(Rejection::TooManyInvoiceLines { most });
     }

@@ -80,17 +80,16 @@ fn play((tax, moves): &(Option<(u32, bool)>, Vec<Move>)) -> Given {
     };
     let mut given = given.and(order_of("pro")).and_paid();
     for (n, step) in moves.iter().enumerate() {
-        given = match step {
-            Move::Wait(seconds) => given.later(*seconds),
-            Move::Pay => {
-                let order = format!("order_m{n}");
-                let started = given.checkout_of_newest(&order).map(|it| attempt(given.clone(), it));
-                attempt(started.unwrap_or(given), confirm(&order, &format!("pay_m{n}")))
-            }
-            step => match command(step, n, &given) {
-                Some(command) => attempt(given, command),
-                None => given,
-            },
+        given = if let Move::Wait(seconds) = step {
+            given.later(*seconds)
+        } else if let Move::Pay = step {
+            let order = format!("order_m{n}");
+            let started = given.checkout_of_newest(&order).map(|it| attempt(given.clone(), it));
+            attempt(started.unwrap_or(given), confirm(&order, &format!("pay_m{n}")))
+        } else if let Some(command) = command(step, n, &given) {
+            attempt(given, command)
+        } else {
+            given
         };
     }
     given
