@@ -20,6 +20,7 @@ const TAKEN: &[(&str, &[&str])] = &[
     // An agreed price, by the super admin alone.
     ("/api/billing/plan-change", &["billingCycle", "price"]),
     ("/api/billing/cancel", &["reason"]),
+    ("/api/ledger/snapshots", &["as_of", "period", "position"]),
     ("/api/refunds", &["amount", "currency"]),
     ("/api/coupons", &["amounts", "duration", "expires_at", "max_per_account", "max_redemptions", "plans", "valid_from"]),
     ("/api/accounts/{id}/usage", &["settles"]),

@@ -99,7 +99,7 @@ async fn every_route_that_takes_a_body_is_as_strict() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 60);
+    assert_eq!(checked, 61);
     assert_eq!(scene.test.log_position().await, before);
 }
 

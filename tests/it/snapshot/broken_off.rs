@@ -57,6 +57,7 @@ async fn a_kill_leaves_the_whole_or_nothing_and_the_next_one_cleans_up() {
         let mut child = shell(&test, "", dir.path(), &args).kill_on_drop(true).spawn().unwrap();
         // As soon as something is being written, or it was already.
         while !names(dir.path()).iter().any(|name| name.contains(&format!("out-{nth}"))) {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended before it began");
             tokio::task::yield_now().await;
         }
         // A little later each time, counted in looks and not by a clock.
@@ -87,8 +88,9 @@ async fn a_folder_that_holds_something_is_refused() {
     let test = TestApp::start().await;
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("key"), "x").unwrap();
-    let out = taken(test.app.pool(), &test.clock, Asked::default(), &Key::random(), dir.path());
-    assert_eq!(out.await.unwrap_err().code(), "out_not_empty");
+    let (asked, key) = (Asked::default(), Key::random());
+    let refused = taken(test.app.pool(), &test.clock, asked, &key, dir.path()).await;
+    assert_eq!(refused.unwrap_err().code(), "out_not_empty");
     assert_eq!(names(dir.path()), ["key"]);
 }
 

@@ -61,7 +61,7 @@ async fn flipped_bytes_are_found_wherever_they_are() {
     for name in names {
         let (path, bytes) = (dir.path().join(&name), fs::read(out.join(&name)).unwrap());
         // A prime stride meets every place of a row sooner or later.
-        let stride = if bytes.len() < 1000 { 1 } else { 31 };
+        let stride = if bytes.len() < 1000 { 7 } else { 61 };
         for nth in (0..bytes.len()).step_by(stride) {
             let mut flipped = bytes.clone();
             flipped[nth] ^= 1;
@@ -106,7 +106,7 @@ async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
         (
             "an amount is a number of JSON",
             Box::new(|dir| edit(dir, "invoices.jsonl", "\"total\":\"15.00\"", "\"total\":15.00")),
-            "invoices.jsonl:1: `total` is not of its kind",
+            "`total` is not of its kind: 15.00",
         ),
         (
             "an amount without its decimals",

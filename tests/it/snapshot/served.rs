@@ -89,8 +89,8 @@ async fn bounds_that_name_nothing_are_refused_and_a_repeated_request_asks_once()
         (json!({ "as_of": "soon" }), 422, "bounds_invalid"),
         (json!({ "period": "2026-06" }), 409, "period_not_closed"),
         (json!({ "position": 1, "period": "2026-05" }), 422, "bounds_invalid"),
-        (json!({ "position": "1" }), 400, "invalid_request"),
-        (json!({ "until": 1 }), 400, "invalid_request"),
+        (json!({ "position": "1" }), 400, "json_shape"),
+        (json!({ "until": 1 }), 400, "json_unknown_field"),
     ] {
         test.refuses(SNAPSHOTS, &test.super_key, &body, &format!("{status} {code}")).await;
     }
