@@ -125,10 +125,12 @@ fn what_is_closed_stays(log: &[Recorded], rows: &Rows) {
         let today = entries(rows, Bounds { position: i64::MAX, through: *through });
         assert!(at_close == today, "{through} was closed at {position} and has changed");
     }
-    // That it would have, without closing: something was learned of later.
-    let late = |it: &&Recorded| {
-        it.posting_on > it.effective_at.day_in(chrono_tz::Tz::UTC).succ_opt().unwrap()
-    };
+    // That it would have, without closing: something was learned of after its month was closed.
+    let zone = log.iter().find_map(|recorded| match &recorded.event {
+        Event::Book(BookEvent::BookOpened(it)) => Some(it.time_zone),
+        _ => None,
+    });
+    let late = |it: &&Recorded| it.posting_on > it.effective_at.day_in(zone.unwrap());
     assert!(log.iter().filter(late).count() > 0, "nothing was ever learned of late");
 }
 

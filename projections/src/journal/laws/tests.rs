@@ -3,21 +3,29 @@
 use std::collections::BTreeMap;
 
 use daybook_events::{
-    Currency, Recorded,
+    Currency, Money, Recorded,
     commands::{ClosePeriod, Command, DisputeState, RecordDispute, RecordRefund, RefundOutcome},
     invariants::Invariants,
+    testing::*,
 };
 use proptest::prelude::*;
 
-use super::*;
 use crate::{
     books::{
         ageing::receivable,
         roll_forward::RollForward,
         ties::{Documents, Ties},
+        trial_balance::TrialBalance,
     },
+    journal::{Bounds, Journal, JournalRow, chart, recognition::Recognition, schedule},
+    projection::Projection,
     refunds::{RefundStatus, Refunds},
+    testing::fold_all,
 };
+
+fn rows(given: &Given) -> Vec<JournalRow> {
+    fold_all::<Journal>(given.events()).into_values().collect()
+}
 
 /// Something that may be asked, or that time may do.
 #[derive(Debug, Clone, Copy)]
@@ -263,7 +271,7 @@ fn what_is_closed_stays(given: &Given) {
 }
 
 fn a_roll_forward_rolls_forward(given: &Given) {
-    let bounds = until("2099-12-31");
+    let bounds = Bounds { position: i64::MAX, through: "2099-12-31".parse().unwrap() };
     let (mut recognition, mut roll) = (Recognition::new(bounds), RollForward::default());
     let mut balance = TrialBalance::default();
     for row in rows(given) {
