@@ -225,5 +225,11 @@ impl Projection for Journal {
     }
 }
 
+/// Laws that hold for every history.
+#[cfg(test)]
+mod laws {
+    mod tests;
+}
+
 #[cfg(test)]
 mod tests;

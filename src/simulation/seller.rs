@@ -3,9 +3,11 @@
 
 use std::str::FromStr;
 
-use chrono::Datelike;
+use chrono::{Datelike, Months};
+use chrono_tz::Tz;
 use daybook_events::{
     Currency, Timestamp,
+    accounting::AccountingPeriod,
     commands::{
         AdoptPolicy, AdoptTaxRules, ClosePeriod, Command, OfferCoupon, PublishPlan, ReapplyLimits,
         RetirePlan, RevisePlan, ReviseSeller, WithdrawCoupon,
@@ -14,6 +16,7 @@ use daybook_events::{
     event::{Event, PlanEvent, PlanTerms},
     ids::PlanId,
     percent::Percent,
+    period::start_of_day,
     personal::Party,
     policy::{ChangeTiming, Policy},
     proration::Granularity,
@@ -53,7 +56,7 @@ pub(super) enum Move {
     WithdrawCoupon,
     /// Another country.
     GoAbroad,
-    /// The months that are over, and have been for some days.
+    /// Every month that is over.
     CloseBooks,
 }
 
@@ -73,9 +76,11 @@ pub(super) fn plans(shape: &Shape) -> Vec<(Timestamp, Move)> {
     const TWO_YEARS: i64 = 2 * 365 * 86_400;
     let at = |percent: i64| shape.from.plus_seconds(shape.seconds() * percent / 100);
     let moves = (shape.seconds() > TWO_YEARS).then(|| (at(65), Move::GoAbroad));
-    const MONTH: i64 = 2_629_746;
-    let close = |n: i64| (shape.from.plus_seconds(n * MONTH), Move::CloseBooks);
-    let closings = (1..=shape.seconds() / MONTH).map(close);
+    let first = AccountingPeriod::month_of(shape.from.utc().date_naive()).first_day;
+    let months = (1..).map_while(|n| first.checked_add_months(Months::new(n)));
+    // On the first of each month, at six: a few facts of the month before are learned of later.
+    let closings = months.map(|day| start_of_day(day, Tz::UTC).plus_seconds(6 * 3_600));
+    let closings = closings.take_while(|at| *at <= shape.until).map(|at| (at, Move::CloseBooks));
     let steps = PLANS.into_iter().map(|(percent, step)| (at(percent), step));
     steps.chain(moves).chain(closings).collect()
 }
@@ -194,14 +199,13 @@ impl Seller {
     }
 }
 
-/// Closes every month that has been over for some days: by then its books are complete.
+/// Closes every month that is over.
 async fn close_books(desk: &mut Desk<'_>) -> Result<(), SimulationError> {
-    const SETTLED: i64 = 5 * 86_400;
     loop {
-        let then = desk.now().plus_seconds(-SETTLED);
+        let now = desk.now();
         let look = move |world: &daybook_events::world::World| {
             let next = world.book.next_period();
-            next.filter(|next| next.last_day < world.book.day_of(then))
+            next.filter(|next| next.last_day < world.book.day_of(now))
         };
         let Some(period) = desk.ledger.look(None, look).await? else { return Ok(()) };
         // Without a draw of luck: what customers do is the same whether books are closed or not.

@@ -14,15 +14,13 @@ use crate::{
     testing::fold_all,
 };
 
-mod laws;
-
 /// Every row of the journal after a history.
-pub(super) fn rows(given: &Given) -> Vec<JournalRow> {
+fn rows(given: &Given) -> Vec<JournalRow> {
     fold_all::<Journal>(given.events()).into_values().collect()
 }
 
 /// Everything that the journal holds, up to the end of a day.
-pub(super) fn until(day: &str) -> Bounds {
+fn until(day: &str) -> Bounds {
     Bounds { position: i64::MAX, through: day.parse().unwrap() }
 }
 

@@ -91,7 +91,7 @@ fn edge_applies(code: &str, route: &Route) -> bool {
         "csrf_token_invalid" => writes,
         "cross_site_refused" => !public,
         "event_type_unknown" => asks(route, "type"),
-        "as_of_ahead" => asks(route, "as_of"),
+        "as_of_ahead" => asks(route, "as_of") || asks(route, "through"),
         "precondition_failed" => takes_if_match(route),
         "return_url_invalid" => route.operation == "v1::checkout::checkout",
         "feature_disabled" => {

@@ -3,21 +3,29 @@
 use std::collections::BTreeMap;
 
 use daybook_events::{
-    Currency, Recorded,
+    Currency, Money, Recorded,
     commands::{ClosePeriod, Command, DisputeState, RecordDispute, RecordRefund, RefundOutcome},
     invariants::Invariants,
+    testing::*,
 };
 use proptest::prelude::*;
 
-use super::*;
 use crate::{
     books::{
         ageing::receivable,
         roll_forward::RollForward,
         ties::{Documents, Ties},
+        trial_balance::TrialBalance,
     },
+    journal::{Bounds, Journal, JournalRow, chart, recognition::Recognition, schedule},
+    projection::Projection,
     refunds::{RefundStatus, Refunds},
+    testing::fold_all,
 };
+
+fn rows(given: &Given) -> Vec<JournalRow> {
+    fold_all::<Journal>(given.events()).into_values().collect()
+}
 
 /// Something that may be asked, or that time may do.
 #[derive(Debug, Clone, Copy)]
@@ -262,8 +270,27 @@ fn what_is_closed_stays(given: &Given) {
     }
 }
 
+#[test]
+fn facts_that_come_after_their_month_was_closed_change_nothing_in_it() {
+    let close = |period: &str| ClosePeriod { period: period.parse().unwrap() };
+    let given = given_subscribed("pro").at("2026-07-03T00:00:00Z");
+    let given = given.and(close("2026-05")).and(close("2026-06")).and(settle_due());
+    let late = |it: &&Recorded| it.posting_on > it.effective_at.day_in(chrono_tz::Tz::UTC);
+    assert!(given.events().iter().filter(late).count() > 3);
+    the_books_follow_the_log(given.events());
+    the_books_tie(&given);
+    what_is_closed_stays(&given);
+    // Recorded as they came, without closing, June's would have changed.
+    let open = given_subscribed("pro").at("2026-07-03T00:00:00Z").and(settle_due());
+    let june = |given: &Given| {
+        let entries = rows(given).into_iter().flat_map(|row| row.entries);
+        entries.filter(|entry| entry.posting_on.to_string().starts_with("2026-06")).count()
+    };
+    assert_eq!((june(&given), june(&open) > 0), (0, true));
+}
+
 fn a_roll_forward_rolls_forward(given: &Given) {
-    let bounds = until("2099-12-31");
+    let bounds = Bounds { position: i64::MAX, through: "2099-12-31".parse().unwrap() };
     let (mut recognition, mut roll) = (Recognition::new(bounds), RollForward::default());
     let mut balance = TrialBalance::default();
     for row in rows(given) {
