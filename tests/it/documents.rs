@@ -1,4 +1,7 @@
 //! Documents: what a customer and a tax office take away.
 
+mod logo;
 mod papers;
+mod pdfa;
 mod press;
+mod press_file;

@@ -263,8 +263,7 @@ fn pro_forma() -> Paper {
 }
 
 fn receipt() -> Paper {
-    let mut paper =
-        paid(invoice(Currency::USD, Tax::merchant_of_record("Lemon Squeezy"), LINE));
+    let mut paper = paid(invoice(Currency::USD, Tax::merchant_of_record("Lemon Squeezy"), LINE));
     paper.kind = Kind::Receipt;
     paper
 }
@@ -341,22 +340,27 @@ pub fn all() -> Vec<(&'static str, Paper, &'static [&'static str])> {
             invoice(Currency::KWD, none(), &[("VPS", 3, 1_250, 0)]),
             &["KWD 1.250", "KWD 3.750", "Total (KWD)"],
         ),
-        ("long-names", long_names(), &["KWD 493,827,156,000.000"]),
-        ("cyrillic", named("Общество с ограниченной ответственностью «Ёж»", "RU"), &[
-            "Общество с ограниченной",
-            "«Ёж»",
-        ]),
+        ("long-names", long_names(), &["KWD 123,456.789"]),
+        (
+            "cyrillic",
+            named("Общество с ограниченной ответственностью «Ёж»", "RU"),
+            &["Общество с ограниченной", "«Ёж»"],
+        ),
         ("greek", named("Ἑταιρεία Φιλοξενίας Ώρα ΑΕ", "GR"), &["Ἑταιρεία Φιλοξενίας Ώρα ΑΕ"]),
         ("turkish", named("Işık Şirketi Çağ İnşaat", "TR"), &["Işık Şirketi Çağ İnşaat"]),
         ("vietnamese", named("Công ty Cổ phần Điện tử", "VN"), &["Công ty Cổ phần Điện tử"]),
-        ("hostile", hostile(), &[
-            "=HYPERLINK(\"http://evil\")txt.exe",
-            "+1 2",
-            "@SUM(A1)x",
-            "\u{fffd}\u{fffd} \u{fffd}",
-            "é",
-            "(a) \\ <b> & \"c\" %d ]]>",
-        ]),
+        (
+            "hostile",
+            hostile(),
+            &[
+                "=HYPERLINK(\"http://evil\")txt.exe",
+                "+1 2",
+                "@SUM(A1)x",
+                "\u{fffd}\u{fffd} \u{fffd}",
+                "é",
+                "(a) \\ <b> & \"c\" %d ]]>",
+            ],
+        ),
         (
             "credit-note",
             taken_back(invoice(inr, within_state(), LINE), Kind::CreditNote),
