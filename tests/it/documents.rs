@@ -1,5 +1,6 @@
 //! Documents: what a customer and a tax office take away.
 
+mod language;
 mod logo;
 mod papers;
 mod pdfa;

@@ -143,11 +143,11 @@ fn metadata(document: &Document, catalog: &Dictionary, faults: &mut Faults) {
 fn shown(document: &Document) -> BTreeMap<Vec<u8>, BTreeSet<u16>> {
     let mut shown: BTreeMap<Vec<u8>, BTreeSet<u16>> = BTreeMap::new();
     for page in document.get_pages().into_values() {
-        let content = document.get_page_content(page).and_then(|bytes| Content::decode(&bytes));
+        let content = Content::decode(&document.get_page_content(page));
         let mut font = Vec::new();
         for operation in content.map(|content| content.operations).unwrap_or_default() {
             match (operation.operator.as_str(), operation.operands.first()) {
-                ("Tf", Some(Object::Name(name))) => font.clone_from(name),
+                ("Tf", Some(Object::Name(name))) => font = name.clone(),
                 ("Tj", Some(Object::String(bytes, _))) => {
                     let ids = bytes.chunks_exact(2).map(|id| u16::from_be_bytes([id[0], id[1]]));
                     shown.entry(font.clone()).or_default().extend(ids);
@@ -161,7 +161,7 @@ fn shown(document: &Document) -> BTreeMap<Vec<u8>, BTreeSet<u16>> {
 
 /// Everything drawn is marked, once, and belongs to an element.
 fn contents(document: &Document, page: ObjectId, faults: &mut Faults) {
-    let content = document.get_page_content(page).and_then(|bytes| Content::decode(&bytes));
+    let content = Content::decode(&document.get_page_content(page));
     let Ok(content) = content else { return faults.push("contents cannot be read".to_owned()) };
     let (mut open, mut marks) = (0, BTreeSet::new());
     for operation in content.operations {

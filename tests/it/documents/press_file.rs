@@ -84,7 +84,7 @@ fn replaced(document: &mut Document, what: &str, with: &str) {
 /// Changes the operators of the first page.
 fn drawn(document: &mut Document, what: &str, with: &str) {
     let page = *document.get_pages().values().next().unwrap();
-    let text = String::from_utf8(document.get_page_content(page).unwrap()).unwrap();
+    let text = String::from_utf8(document.get_page_content(page)).unwrap();
     assert!(text.contains(what), "{what}");
     document.change_page_content(page, text.replacen(what, with, 1).into_bytes()).unwrap();
 }
