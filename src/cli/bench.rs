@@ -1,10 +1,11 @@
-//! `daybook bench`: appends and replay on this machine, beside bare Postgres.
+//! `daybook bench`: appends and replay on this machine, beside bare Postgres, and documents.
 //!
 //! Everything is measured in one run, round after round, since machines are noisy: ratios within a
 //! run mean something, single figures little. The private Postgres keeps its default durability.
 
 mod append;
 mod bare;
+mod documents;
 mod export;
 
 use std::{process::ExitCode, time::Instant};
@@ -18,7 +19,10 @@ use daybook_projections as projections;
 use serde::Serialize;
 use sqlx::PgPool;
 
-use self::append::{Figures, Load};
+use self::{
+    append::{Figures, Load},
+    documents::Documents,
+};
 use super::{Failure, Output, options, output};
 use crate::{
     app,
@@ -49,6 +53,10 @@ pub(super) struct Bench {
     /// Measure nothing but the export
     #[arg(long)]
     export_only: bool,
+
+    /// Measure nothing but the printing of documents, which needs no Postgres
+    #[arg(long)]
+    documents: bool,
 }
 
 /// How many callers ask at once.
@@ -68,6 +76,7 @@ struct Report {
     replay: Replay,
     simulated: Simulated,
     export: Option<export::Export>,
+    documents: Documents,
 }
 
 /// A simulated business: written by one ordered caller, then replayed.
@@ -88,6 +97,10 @@ struct Replay {
 
 impl Bench {
     pub(super) async fn run(self, output: Output) -> Result<ExitCode, Failure> {
+        if self.documents {
+            output.print(&documents::measure(self.seconds)?, documents::human)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         // One place, under a lock: what a killed run has left there is adopted, then removed.
         let data_dir = default_data_dir().join("bench");
         let lock = ServerLock::acquire(&data_dir)?;
@@ -154,7 +167,8 @@ impl Bench {
         let replay = replay(database).await?;
         let simulated = simulated(database).await?;
         let export = self.export(database).await?;
-        Ok(Report { callers: CALLERS, rows, replay, simulated, export })
+        let documents = documents::measure(self.seconds)?;
+        Ok(Report { callers: CALLERS, rows, replay, simulated, export, documents })
     }
 }
 
@@ -280,5 +294,6 @@ fn human(report: &Report) -> String {
         replay.events, replay.fold_per_second, replay.bare_copy_per_second
     ));
     lines.extend(report.export.as_ref().map(export::human));
+    lines.push(documents::human(&report.documents));
     lines.join("\n")
 }
