@@ -155,7 +155,7 @@ fn a_credit_note_names_its_invoice_its_reason_and_where_the_money_goes() {
     assert_eq!(paper_of(&silent).reason.as_deref(), Some("Refund"));
     assert_eq!(paper.seller.name, "Seller");
     let Moves::Back(back) = paper.moves else { panic!("it comes in") };
-    assert_eq!((back.to_refund, back.to_credit), (usd("5"), usd("0")));
+    assert_eq!((back.to_refund, back.to_credit), (usd("5"), usd("10")));
 }
 
 #[test]
