@@ -111,6 +111,7 @@ pub struct Opening {
 pub struct Issuer {
     /// The issuer's name on documents of a new ledger, where it is not COMPANY_NAME
     #[arg(
+        id = "issuer-name",
         long = "issuer-name",
         env = "INVOICE_ISSUED_FROM_NAME",
         value_name = "NAME",
@@ -120,6 +121,7 @@ pub struct Issuer {
 
     /// The issuer's street and number
     #[arg(
+        id = "issuer-address",
         long = "issuer-address",
         env = "INVOICE_ISSUED_FROM_ADDRESS",
         value_name = "TEXT",
@@ -129,6 +131,7 @@ pub struct Issuer {
 
     /// The issuer's city
     #[arg(
+        id = "issuer-city",
         long = "issuer-city",
         env = "INVOICE_ISSUED_FROM_CITY",
         value_name = "TEXT",
@@ -138,6 +141,7 @@ pub struct Issuer {
 
     /// The issuer's state, province or region
     #[arg(
+        id = "issuer-state",
         long = "issuer-state",
         env = "INVOICE_ISSUED_FROM_STATE",
         value_name = "TEXT",
@@ -147,6 +151,7 @@ pub struct Issuer {
 
     /// The issuer's postal code
     #[arg(
+        id = "issuer-zip",
         long = "issuer-zip",
         env = "INVOICE_ISSUED_FROM_ZIP",
         value_name = "TEXT",
@@ -156,6 +161,7 @@ pub struct Issuer {
 
     /// The issuer's country, an ISO 3166 code such as DE
     #[arg(
+        id = "issuer-country",
         long = "issuer-country",
         env = "INVOICE_ISSUED_FROM_COUNTRY",
         value_name = "CODE",
@@ -165,6 +171,7 @@ pub struct Issuer {
 
     /// The issuer's VAT id, GSTIN or the like
     #[arg(
+        id = "issuer-tax-id",
         long = "issuer-tax-id",
         env = "INVOICE_ISSUED_FROM_TAX_ID",
         value_name = "TEXT",
@@ -174,6 +181,7 @@ pub struct Issuer {
 
     /// Where mail reaches the issuer
     #[arg(
+        id = "issuer-email",
         long = "issuer-email",
         env = "INVOICE_ISSUED_FROM_EMAIL",
         value_name = "TEXT",

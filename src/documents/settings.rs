@@ -22,19 +22,33 @@ const COMPANY_MAX: usize = 100;
 #[derive(Debug, Clone, Default, Args)]
 pub struct PrintSettings {
     /// A PNG or JPEG file for the head of documents
-    #[arg(long = "logo", env = "INVOICE_LOGO_PATH", value_name = "FILE")]
+    #[arg(id = "print-logo", long = "logo", env = "INVOICE_LOGO_PATH", value_name = "FILE")]
     pub logo: Option<PathBuf>,
 
     /// The name at the head of documents, where it is not the seller's
-    #[arg(long = "company", env = "COMPANY_NAME", value_name = "NAME")]
+    #[arg(id = "print-company", long = "company", env = "COMPANY_NAME", value_name = "NAME")]
     pub company: Option<String>,
 
     /// The size of their pages
-    #[arg(long, env = "DAYBOOK_PAGE_SIZE", value_enum, default_value = "a4", ignore_case = true)]
+    #[arg(
+        id = "print-page-size",
+        long = "page-size",
+        env = "DAYBOOK_PAGE_SIZE",
+        value_enum,
+        default_value = "a4",
+        ignore_case = true
+    )]
     pub page_size: PageSize,
 
     /// The language of their fixed words
-    #[arg(long, env = "DAYBOOK_LANGUAGE", value_enum, default_value = "en", ignore_case = true)]
+    #[arg(
+        id = "print-language",
+        long = "language",
+        env = "DAYBOOK_LANGUAGE",
+        value_enum,
+        default_value = "en",
+        ignore_case = true
+    )]
     pub language: Language,
 }
 

@@ -40,7 +40,7 @@ impl Dialect {
         match () {
             () if PANEL.iter().any(below) => Self::Panel,
             () if PANEL_BILLING.contains(&path) => Self::Panel,
-            () if below(&"/api/v1") => Self::V1,
+            () if below(&"/api/v1") || below(&"/invoices") => Self::V1,
             () if below(&"/api/billing") => Self::Processor,
             () => Self::Ledger,
         }

@@ -13,7 +13,7 @@ use daybook::documents::{
     room::{Printer, Room},
     worker,
 };
-use daybook_events::{event::Role, store};
+use daybook_events::event::Role;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ async fn the_worker_records_the_hash_of_the_bytes_once_and_no_get_appends() {
 async fn the_worker_prints_what_is_issued_before_anybody_asks() {
     let (test, counting) = start_counting().await;
     let customer = test.subscriber("pro").await;
-    test.post("/api/refunds", &customer.key, &json!({})).await.ok();
+    test.post("/api/refunds", &customer.key, &json!({ "reason": "customer_request" })).await.ok();
     test.settle().await;
     worker::round(&test.app).await.unwrap();
     test.settle().await;
@@ -197,7 +197,7 @@ async fn lost_bytes_come_back_the_same_though_much_has_happened_since() {
     let profile = format!("/api/accounts/{account}/billing");
     let body = Some(billing.to_string().into_bytes());
     test.send("PUT", &profile, &test.super_key, &[], body).await.ok();
-    test.post("/api/refunds", &customer.key, &json!({})).await.ok();
+    test.post("/api/refunds", &customer.key, &json!({ "reason": "customer_request" })).await.ok();
     let seller = json!({ "name": "Other Hosting", "country": "FR" });
     test.post_as_super("/api/ledger/seller", "", &seller).await.ok();
     test.settle().await;
@@ -323,6 +323,4 @@ async fn two_processes_print_alike_and_record_once() {
     test.settle().await;
     assert_eq!(recorded(&test).await.len(), 1);
     assert_eq!(kept::unrecorded(test.app.pool(), 10).await.unwrap(), Vec::<String>::new());
-    let head = store::head(test.app.pool()).await.unwrap().position;
-    assert_eq!(kept::followed(test.app.pool()).await.unwrap(), head - 1, "before its own record");
 }

@@ -11,7 +11,7 @@ use crate::harness::TestApp;
 async fn scene() -> TestApp {
     let test = TestApp::start().await;
     let customer = test.subscriber("pro").await;
-    test.post("/api/refunds", &customer.key, &json!({})).await.ok();
+    test.post("/api/refunds", &customer.key, &json!({ "reason": "customer_request" })).await.ok();
     test.settle().await;
     test
 }
