@@ -106,7 +106,7 @@ async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
         (
             "an amount is a number of JSON",
             Box::new(|dir| edit(dir, "invoices.jsonl", "\"total\":\"15.00\"", "\"total\":15.00")),
-            "`total` is not of its kind: 15.00",
+            "`total` is not of its kind",
         ),
         (
             "an amount without its decimals",
