@@ -54,8 +54,8 @@ use super::{
 use crate::{
     books::Periods,
     scheduler::Reapplication,
-    snapshot::{Asked, shelf::Shown},
     settlement::shown::{MessageInFull, MessageShape, RefusedShape, RunShape},
+    snapshot::{Asked, shelf::Shown},
 };
 use panel::{
     features::Switch,

@@ -199,9 +199,9 @@ impl Ledger<'_> {
 
     /// The period as it was closed: nothing that is recorded later posts to it.
     fn closed(&self, text: &str) -> Result<ClosedPeriod, SnapshotError> {
-        let period: AccountingPeriod = text.parse().map_err(|error: PeriodError| {
-            SnapshotError::BoundsInvalid(error.to_string())
-        })?;
+        let period: AccountingPeriod = text
+            .parse()
+            .map_err(|error: PeriodError| SnapshotError::BoundsInvalid(error.to_string()))?;
         let closed = self.book.closed.iter().find(|closed| closed.period == period);
         closed.copied().ok_or_else(|| SnapshotError::PeriodNotClosed(period.to_string()))
     }

@@ -138,7 +138,7 @@ async fn every_command_says_what_it_is_for() {
         ("replay", "what happened"),
         ("verify", "hash"),
         ("rebuild", "projections"),
-        ("snapshot", "The same bounds give the same bytes"),
+        ("snapshot", "Export the books"),
         ("snapshot check", "without a database"),
         ("snapshot key", "signatures"),
         ("bench", "Measure"),

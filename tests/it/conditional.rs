@@ -41,6 +41,11 @@ async fn every_answer_to_a_reader_is_tagged_and_sent_once() {
             assert!(!first.headers.contains_key("etag"), "{path}");
             continue;
         }
+        if route.gives.content.starts_with("text/csv") {
+            // It is made while it is sent: nothing is kept to make a tag of.
+            assert!(!first.headers.contains_key("etag"), "{path}");
+            continue;
+        }
         tagged += 1;
         let tag = etag(&first);
         assert!(tag.starts_with('"') && tag.len() == 34, "{path}: a strong tag");

@@ -36,8 +36,25 @@ fn records(text: &str) -> Vec<csv::StringRecord> {
 async fn words_that_a_spreadsheet_would_run_are_defused_and_amounts_stay_numbers() {
     let test = TestApp::start().await;
     let corpus = [
-        "=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1",
-        "=cmd|' /C calc'!A0", "=1,\"2\"\n3", "plain", "", "it's", "a,b", "\"quoted\"", "₹",
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠1",
+        "=cmd|' /C calc'!A0",
+        "=1,\"2\"\n3",
+        "plain",
+        "",
+        "it's",
+        "a,b",
+        "\"quoted\"",
+        "₹",
     ];
     for (nth, words) in corpus.iter().enumerate() {
         let nth = u32::try_from(nth).unwrap();

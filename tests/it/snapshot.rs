@@ -13,10 +13,7 @@ use std::{
 };
 
 use daybook::snapshot::{Asked, SnapshotError, key::Key, manifest::Manifest, tables, take};
-use daybook_events::{
-    commands::ClosePeriod,
-    store::Clock,
-};
+use daybook_events::{commands::ClosePeriod, store::Clock};
 use daybook_projections as projections;
 use serde_json::json;
 use sqlx::PgPool;

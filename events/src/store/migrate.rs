@@ -81,7 +81,7 @@ async fn grant(connection: &mut PgConnection, serving: Option<&str>) -> Result<(
              grant select on all tables in schema {SCHEMA} to {role};
              grant insert on events, idempotency_keys, settings to {role};
              grant insert, update, delete on checkpoints to {role};
-             grant insert, update on jobs to {role};
+             grant insert, update on jobs, snapshots to {role};
              grant insert on inbox to {role};
              grant insert, update on inbox_outcomes to {role};
              grant insert, delete on inbox_refused to {role};

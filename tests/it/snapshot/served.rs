@@ -71,9 +71,16 @@ async fn only_those_who_read_the_ledger_reach_them() {
         test.get(path, &customer.key).await.refused(403, "forbidden");
         test.get(path, "").await.refused(401, "unauthenticated");
     }
-    for name in
-        ["..", "..%2Fsigning-key", ".", "%2e%2e", "journal", "JOURNAL.CSV", "journal.csv%00", "more"]
-    {
+    for name in [
+        "..",
+        "..%2Fsigning-key",
+        ".",
+        "%2e%2e",
+        "journal",
+        "JOURNAL.CSV",
+        "journal.csv%00",
+        "more",
+    ] {
         let answer = test.get(&format!("{SNAPSHOTS}/{id}/files/{name}"), &test.super_key).await;
         assert!([400, 404].contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
     }
