@@ -32,7 +32,7 @@ fn png_claiming(width: u32, height: u32, rows: u32) -> Vec<u8> {
 }
 
 /// A sound PNG.
-pub fn png(width: u32, height: u32) -> Vec<u8> {
+pub(super) fn png(width: u32, height: u32) -> Vec<u8> {
     png_claiming(width, height, height)
 }
 

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use lopdf::{Dictionary, Document, Object, ObjectId, content::Content};
 use skrifa::raw::{FontRef, TableProvider, types::GlyphId};
 
-pub type Faults = Vec<String>;
+pub(super) type Faults = Vec<String>;
 
 /// Everything that is wrong with a file.
-pub fn faults(document: &Document) -> Faults {
+pub(super) fn faults(document: &Document) -> Faults {
     let mut faults = Vec::new();
     let Ok(catalog) = document.catalog() else { return vec!["no catalog".to_owned()] };
     whole_file(document, catalog, &mut faults);
