@@ -41,11 +41,14 @@ fuzz-api: stop-test-cluster
 	    status=$$?; \
 	    $(MAKE) --no-print-directory stop-test-cluster; exit $$status
 
-# Appends and replay on this machine, beside bare Postgres; at most ten minutes.
+# Appends and replay on this machine, beside bare Postgres, and documents beside another maker of
+# PDFs; at most ten minutes.
 bench:
 	@scripts/setup run
+	@scripts/setup bench
 	cargo build --release --locked
 	./target/release/daybook bench
+	bench/pdfkit/run.sh
 
 # The tests leave their cluster to each other; this takes it down and away.
 stop-test-cluster:

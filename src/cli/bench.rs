@@ -1,10 +1,11 @@
-//! `daybook bench`: appends and replay on this machine, beside bare Postgres.
+//! `daybook bench`: appends and replay on this machine, beside bare Postgres, and documents.
 //!
 //! Everything is measured in one run, round after round, since machines are noisy: ratios within a
 //! run mean something, single figures little. The private Postgres keeps its default durability.
 
 mod append;
 mod bare;
+mod documents;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -17,7 +18,10 @@ use daybook_projections as projections;
 use serde::Serialize;
 use sqlx::PgPool;
 
-use self::append::{Figures, Load};
+use self::{
+    append::{Figures, Load},
+    documents::Documents,
+};
 use super::{Failure, Output, options, output};
 use crate::{
     app,
@@ -40,6 +44,10 @@ pub(super) struct Bench {
     /// How often everything is measured; the median is shown
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9))]
     rounds: u32,
+
+    /// Measure nothing but the printing of documents, which needs no Postgres
+    #[arg(long)]
+    documents: bool,
 }
 
 /// How many callers ask at once.
@@ -58,6 +66,7 @@ struct Report {
     rows: Vec<Row>,
     replay: Replay,
     simulated: Simulated,
+    documents: Documents,
 }
 
 /// A simulated business: written by one ordered caller, then replayed.
@@ -78,6 +87,10 @@ struct Replay {
 
 impl Bench {
     pub(super) async fn run(self, output: Output) -> Result<ExitCode, Failure> {
+        if self.documents {
+            output.print(&documents::measure(self.seconds)?, documents::human)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         // One place, under a lock: what a killed run has left there is adopted, then removed.
         let data_dir = default_data_dir().join("bench");
         let lock = ServerLock::acquire(&data_dir)?;
@@ -127,7 +140,8 @@ impl Bench {
         let rows = rows.collect();
         let replay = replay(database).await?;
         let simulated = simulated(database).await?;
-        Ok(Report { callers: CALLERS, rows, replay, simulated })
+        let documents = documents::measure(self.seconds)?;
+        Ok(Report { callers: CALLERS, rows, replay, simulated, documents })
     }
 }
 
@@ -252,5 +266,6 @@ fn human(report: &Report) -> String {
          after another at {events_written_per_second} a second, replayed at {}, bare copy {}",
         replay.events, replay.fold_per_second, replay.bare_copy_per_second
     ));
+    lines.push(documents::human(&report.documents));
     lines.join("\n")
 }

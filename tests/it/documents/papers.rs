@@ -340,7 +340,7 @@ pub fn all() -> Vec<(&'static str, Paper, &'static [&'static str])> {
             invoice(Currency::KWD, none(), &[("VPS", 3, 1_250, 0)]),
             &["KWD 1.250", "KWD 3.750", "Total (KWD)"],
         ),
-        ("long-names", long_names(), &["KWD 493,827,156,000.000"]),
+        ("long-names", long_names(), &["KWD 123,456.789"]),
         (
             "cyrillic",
             named("Общество с ограниченной ответственностью «Ёж»", "RU"),

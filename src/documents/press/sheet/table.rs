@@ -22,11 +22,11 @@ pub(super) type Cell = Vec<(Line, Look)>;
 /// What names a column.
 pub(super) const COLUMN_HEAD: Look = look(Weight::Bold, 7_500, Ink::Accent);
 /// Between columns.
-pub(super) const GAP: i32 = 9 * POINT;
+pub(super) const GAP: i32 = 13 * POINT;
 /// At the two ends of a row.
 const INSET: i32 = 6 * POINT;
 /// Above and below the lines of a row.
-const PADDING: i32 = 4_500;
+const PADDING: i32 = 4 * POINT;
 const HEAD: i32 = 19 * POINT;
 
 /// What the columns of a table may take together.
