@@ -5,7 +5,7 @@ TEST_CLUSTER ?= make
 TEST_DIR = $(or $(TMPDIR),/tmp)/daybook-tests-$(TEST_CLUSTER)
 export DAYBOOK_TEST_CLUSTER = $(TEST_CLUSTER)
 
-.PHONY: demo test check check-long fuzz-api bench stop-test-cluster
+.PHONY: demo test check check-long check-documents fuzz-api bench stop-test-cluster
 
 # A sandbox ledger with a year of history, served on 127.0.0.1:8420 until Ctrl-C.
 demo:
@@ -32,6 +32,13 @@ check-long: stop-test-cluster
 	DAYBOOK_SIMULATED_ACCOUNTS=1000 cargo nextest run --locked --test it -E 'test(five_years)'; \
 	    status=$$?; \
 	    $(MAKE) --no-print-directory stop-test-cluster; exit $$status
+
+# What is exported, opened in a real spreadsheet: nothing runs, and every sum is exact.
+check-documents:
+	@scripts/setup run
+	@scripts/setup documents
+	cargo build --release --locked
+	python3 -B tests/spreadsheet/check.py target/release/daybook
 
 # What is served, fuzzed from its own document as all six roles; some ten minutes.
 fuzz-api: stop-test-cluster

@@ -6,6 +6,7 @@ mod command;
 mod faults;
 mod plain_text;
 mod served;
+mod year;
 
 use std::{
     collections::BTreeMap,

@@ -78,13 +78,15 @@ class Books:
         self.position, self.through = position, through
         self.balances = defaultdict(lambda: [ZERO, ZERO])
         self.months = defaultdict(lambda: defaultdict(lambda: ZERO))
-        self.lines, self.due, self.notes = {}, defaultdict(lambda: ZERO), {}
+        self.lines, self.due = {}, defaultdict(lambda: ZERO)
         self.currency_of, self.payments, self.due_on = {}, {}, {}
+        self.faults = []
 
     # --- posting ----------------------------------------------------------------------------------
 
     def post(self, on, currency, *postings):
-        assert sum(amount for _, amount in postings) == 0, postings
+        if sum(amount for _, amount in postings):
+            self.faults.append(f"{on} {currency}: unbalanced {postings}")
         for account, amount in postings:
             if amount:
                 self.balances[currency, account][amount < 0] += abs(amount)
@@ -313,7 +315,7 @@ def main(folder):
         "receivables_ageing": books.ageing,
         "deferred_revenue": books.deferred,
     }
-    faults, checked = [], 0
+    faults, checked = books.faults, 0
     for table, own in reckoned.items():
         ours, theirs = dict(own()), dict(told(folder, table))
         checked += len(ours)

@@ -118,36 +118,54 @@ fn declared(entries: &[Entry]) -> Declarations {
     declared
 }
 
-/// Both journals, written into a folder.
-struct Journals {
-    dir: tempfile::TempDir,
+/// Both journals in a folder, by the names that they have in a snapshot.
+pub(super) struct Journals {
+    hledger: PathBuf,
+    beancount: PathBuf,
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl Journals {
+    pub(super) fn at(folder: &Path) -> Self {
+        let (hledger, beancount) = ("journal.hledger", "journal.beancount");
+        Self { hledger: folder.join(hledger), beancount: folder.join(beancount), _dir: None }
+    }
+
     fn of(entries: &[Entry], declared: &Declarations) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let written = Self::at(dir.path());
         let mut bytes = Vec::new();
         hledger::write(&mut bytes, declared, entries).unwrap();
-        fs::write(dir.path().join("books.journal"), bytes).unwrap();
+        fs::write(&written.hledger, bytes).unwrap();
         let mut bytes = Vec::new();
         beancount::write(&mut bytes, declared, entries).unwrap();
-        fs::write(dir.path().join("books.beancount"), bytes).unwrap();
-        Self { dir }
+        fs::write(&written.beancount, bytes).unwrap();
+        Self { _dir: Some(dir), ..written }
+    }
+
+    /// What hledger, ledger and beancount reckon, each of which accepts its journal at its strictest.
+    pub(super) fn balances(&self) -> [Balances; 3] {
+        accepted(&self.hledger(&["check", "--strict"]));
+        let csv = accepted(&self.hledger(&["balance", "--flat", "--no-total", "-O", "csv"]));
+        let format = "%(account)|%(scrub(display_total))\n";
+        let text = accepted(&self.ledger(&["balance", "--flat", "--no-total", "--format", format]));
+        accepted(&self.bean_check());
+        let beans = accepted(&self.beancount());
+        [of_hledger(&csv), of_ledger(&text), of_beancount(&beans)]
     }
 
     fn hledger(&self, args: &[&str]) -> Output {
-        run(Path::new("hledger"), &self.dir.path().join("books.journal"), args)
+        run(Path::new("hledger"), &self.hledger, args)
     }
 
     fn ledger(&self, args: &[&str]) -> Output {
         let strict = [&["--strict", "--pedantic"], args].concat();
-        run(Path::new("ledger"), &self.dir.path().join("books.journal"), &strict)
+        run(Path::new("ledger"), &self.hledger, &strict)
     }
 
     fn bean_check(&self) -> Output {
         let program = python_tools("bean-check");
-        let path = self.dir.path().join("books.beancount");
-        Command::new(program).arg(path).output().unwrap()
+        Command::new(program).arg(&self.beancount).output().unwrap()
     }
 
     fn beancount(&self) -> Output {
@@ -155,7 +173,7 @@ impl Journals {
         Command::new(python_tools("python"))
             .arg("-B")
             .arg(script.join("beancount_balances.py"))
-            .arg(self.dir.path().join("books.beancount"))
+            .arg(&self.beancount)
             .output()
             .unwrap()
     }
@@ -185,7 +203,7 @@ fn accepted(output: &Output) -> String {
 }
 
 /// Account and currency, and what stands on it; what is zero is left out, as ledger does.
-type Balances = BTreeMap<(String, String), Decimal>;
+pub(super) type Balances = BTreeMap<(String, String), Decimal>;
 
 fn ours(entries: &[Entry], name: impl Fn(&str) -> String) -> Balances {
     let mut balances = Balances::new();
@@ -256,7 +274,7 @@ fn written(entries: &[Entry]) -> BTreeMap<String, String> {
     declared.accounts.into_iter().zip(names).collect()
 }
 
-fn capital(name: &str) -> String {
+pub(super) fn capital(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
@@ -267,16 +285,11 @@ fn three_programs_accept_the_journals_and_reckon_our_balances() {
     let written = written(&entries);
     let expected = ours(&entries, |account| written[account].clone());
     assert!(expected.len() > HOSTILE.len());
-    accepted(&journals.hledger(&["check", "--strict"]));
-    let csv = accepted(&journals.hledger(&["balance", "--flat", "--no-total", "-O", "csv"]));
-    assert_eq!(of_hledger(&csv), expected);
-    let format = "%(account)|%(scrub(display_total))\n";
-    let text = accepted(&journals.ledger(&["balance", "--flat", "--no-total", "--format", format]));
-    assert_eq!(of_ledger(&text), expected);
-    accepted(&journals.bean_check());
-    let text = accepted(&journals.beancount());
+    let [of_hledger, of_ledger, of_beancount] = journals.balances();
+    assert_eq!(of_hledger, expected);
+    assert_eq!(of_ledger, expected);
     let expected = ours(&entries, |account| capital(&written[account]));
-    assert_eq!(of_beancount(&text), expected);
+    assert_eq!(of_beancount, expected);
 }
 
 #[test]
