@@ -109,7 +109,7 @@ pub struct Opening {
 /// `POST /api/ledger/seller`, and what these say counts no more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Issuer {
-    /// The issuer's name on documents of a new ledger, where it is not COMPANY_NAME
+    /// The issuer's name on documents of a new ledger [default: the name of the company]
     #[arg(
         id = "issuer-name",
         long = "issuer-name",

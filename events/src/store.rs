@@ -31,7 +31,7 @@ pub use self::{
     copy::{LogCopy, StoredWithLeaf},
     ledger::Ledger,
     migrate::{Grants, MigrateError, append_only, is_migrated, migrate, name_ledger},
-    raw::{StreamEnd, Wanted, leaves, stream_ends, tree_at},
+    raw::{StreamEnd, Wanted, leaves, recorded_at, stream_ends},
     read::{Head, beyond, head, ledger_id, range, stream, streams},
     request::{Batch, IdempotencyKey, Options, Receipt, Request, SubmitError},
     settings::{setting, setting_or_insert},

@@ -2,8 +2,13 @@
 
 use bytes::Bytes;
 use daybook_events::store::StoreError;
-use futures_util::{StreamExt, stream::BoxStream};
-use sqlx::{PgPool, postgres::PgPoolCopyExt};
+use futures_util::{
+    StreamExt,
+    future::ready,
+    stream::{self, BoxStream},
+};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::mpsc;
 
 use crate::EngineError;
 
@@ -11,10 +16,14 @@ use crate::EngineError;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, flags and the length of an extension that is never there.
 const HEADER: usize = SIGNATURE.len() + 8;
+/// How many chunks wait to be taken.
+const AHEAD: usize = 64;
+
+type Chunks = BoxStream<'static, Result<Bytes, sqlx::Error>>;
 
 /// A running COPY of rows of `N` columns of text.
 pub(crate) struct CopyOut<const N: usize> {
-    chunks: BoxStream<'static, Result<Bytes, sqlx::Error>>,
+    chunks: Chunks,
     // What has come of the next row.
     rest: Vec<u8>,
     header_seen: bool,
@@ -31,7 +40,10 @@ impl<const N: usize> CopyOut<N> {
     /// A database that cannot be reached, or that refuses the query.
     pub(crate) async fn start(pool: &PgPool, select: &str) -> Result<Self, EngineError> {
         let sql = format!("copy ({select}) to stdout (format binary)");
-        let chunks = pool.copy_out_raw(&sql).await?;
+        // Out of the pool: a COPY that is given up leaves answers behind on its connection.
+        let mut chunks = chunks(pool.acquire().await?.detach(), sql);
+        // The first one says that the query was accepted.
+        chunks.next().await.transpose()?;
         Ok(Self { chunks, rest: Vec::new(), header_seen: false, finished: false })
     }
 
@@ -115,6 +127,30 @@ impl<const N: usize> CopyOut<N> {
         take(&row);
         Ok(Some(bytes.len() - rest.len()))
     }
+}
+
+/// The chunks of a COPY, after an empty one once the database has accepted it. Its connection lies
+/// inside: it is closed when they end, or when they are dropped before.
+fn chunks(mut connection: PgConnection, sql: String) -> Chunks {
+    let (gives, mut takes) = mpsc::channel::<Bytes>(AHEAD);
+    // It runs whenever the chunks are asked for, on the task of whoever asks.
+    let copying = async move {
+        let mut copy = connection.copy_out_raw(&sql).await?;
+        let mut chunk = Some(Bytes::new());
+        while let Some(next) = chunk {
+            if gives.send(next).await.is_err() {
+                break;
+            }
+            chunk = copy.next().await.transpose()?;
+        }
+        drop(copy);
+        // Everything has come: how the connection ends is of no matter.
+        let _ = connection.close().await;
+        Ok::<(), sqlx::Error>(())
+    };
+    let failed = stream::once(copying).filter_map(|done| ready(done.err().map(Err)));
+    let arrived = stream::poll_fn(move |context| takes.poll_recv(context).map(|next| next.map(Ok)));
+    stream::select(arrived, failed).boxed()
 }
 
 fn malformed(problem: &'static str) -> EngineError {

@@ -30,7 +30,7 @@ pub(super) enum Inbox {
     /// List what came without a signature that holds, newest first
     Refused(Refused),
     /// Read messages again, oldest first: after a fix, what they say is booked
-    Replay(Replay),
+    Replay(Box<Replay>),
 }
 
 #[derive(Debug, Args)]

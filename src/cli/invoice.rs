@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use daybook_events::event::Printing;
 use daybook_projections::{
     documents::{DocumentKind, DocumentRow, Documents as DocumentRows},
     query::{Reach, Rows},
@@ -17,7 +18,13 @@ use super::{Failure, Output, with_app};
 use crate::{
     app::App,
     config::{Opening, Place},
-    documents::{Printed, facturx, kept::hash, service, settings::PrintSettings, source::Source},
+    documents::{
+        Printed, facturx,
+        kept::{self, hash},
+        service,
+        settings::PrintSettings,
+        source::Source,
+    },
 };
 
 /// Write an invoice or a credit note as a PDF.
@@ -45,6 +52,10 @@ pub(super) struct Invoice {
     /// The e-invoice inside the PDF (EN 16931, XML) instead
     #[arg(long)]
     xml: bool,
+
+    /// Print a document for the first time in another way than the ledger's newest
+    #[arg(long)]
+    print_anew: bool,
 
     #[command(flatten)]
     print: PrintSettings,
@@ -123,9 +134,38 @@ impl Invoice {
             let none = || format!("there is no e-invoice of document {}", row.number);
             return Ok((row.clone(), xml.ok_or_else(none)?));
         }
+        self.as_usual(app, &row, documents.own_printing()).await?;
         let Printed { bytes, .. } = documents.fetch(app, &row).await?;
         service::record(app, &row).await?;
         Ok((row, bytes))
+    }
+
+    /// A document that is printed first is so for ever: this process must print as the ledger's
+    /// newest document was, or be told that another way is meant.
+    async fn as_usual(
+        &self,
+        app: &App,
+        row: &DocumentRow,
+        printing: &Printing,
+    ) -> Result<(), Failure> {
+        if row.rendered.is_some() || self.print_anew {
+            return Ok(());
+        }
+        let usual = kept::newest_printing(app.pool()).await?;
+        match usual.filter(|usual| usual != printing) {
+            None => Ok(()),
+            Some(usual) => Err(format!(
+                "{} was never printed, and its bytes would be these for ever, but other documents \
+                 are printed in another way: page {}, language {}, name {}, logo {}. Give this \
+                 command the server's settings, or add --print-anew",
+                row.number,
+                usual.page_size,
+                usual.language,
+                usual.company.as_deref().unwrap_or("the seller's"),
+                usual.logo.as_deref().map_or("none", |logo| logo.get(..12).unwrap_or(logo)),
+            )
+            .into()),
+        }
     }
 
     async fn find(&self, rows: Rows<'_>) -> Result<DocumentRow, Failure> {
@@ -161,8 +201,13 @@ impl Invoice {
         if file.is_dir() {
             return Err(format!("{shown} is a directory: give the name of a file in it").into());
         }
-        if !self.force && file.symlink_metadata().is_ok() {
+        let Ok(there) = file.symlink_metadata() else { return Ok(()) };
+        if !self.force {
             return Err(format!("{shown} is there already: add --force to write over it").into());
+        }
+        // Written under another name first, which would take the place of a device or a pipe.
+        if !there.is_file() && !there.is_symlink() {
+            return Err(format!("{shown} is no file: give the name of one").into());
         }
         Ok(())
     }

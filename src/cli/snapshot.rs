@@ -13,7 +13,8 @@ use crate::{
         self, Asked, SnapshotError,
         check::{self, Report},
         key::Key,
-        manifest::Manifest,
+        manifest::{Manifest, TieEntry},
+        shelf,
     },
 };
 
@@ -22,6 +23,7 @@ use crate::{
 /// JSONL, and the journal for hledger and beancount.
 ///
 /// The same bounds give the same bytes, for ever. Without bounds everything that is recorded.
+/// Exits with 0 where the books tie out, with 3 where they do not.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Snapshot {
@@ -116,7 +118,20 @@ async fn taken(
     .await?;
     bar.finish_and_clear();
     output.print(&outcome, human)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(exit(&outcome.manifest.ties))
+}
+
+/// A snapshot whose books do not tie out is there, and is no success.
+fn exit(ties: &[TieEntry]) -> ExitCode {
+    match open(ties) {
+        0 => ExitCode::SUCCESS,
+        _open => ExitCode::from(VERIFICATION_FAILED),
+    }
+}
+
+/// How many sums do not tie.
+fn open(ties: &[TieEntry]) -> usize {
+    ties.iter().filter(|tie| tie.books != tie.expected).count()
 }
 
 /// Checks a snapshot.
@@ -131,16 +146,7 @@ fn checked(dir: &std::path::Path, key: Option<&str>, output: Output) -> Result<E
 
 /// A failure with its stable code.
 fn told(error: SnapshotError) -> Failure {
-    let code = error.code();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        if !text.contains(&cause.to_string()) {
-            text.push_str(&format!(": {cause}"));
-        }
-        source = cause.source();
-    }
-    format!("{text} [{code}]").into()
+    format!("{} [{}]", shelf::reason(&error), error.code()).into()
 }
 
 fn human(outcome: &Outcome) -> String {
@@ -150,10 +156,9 @@ fn human(outcome: &Outcome) -> String {
         .iter()
         .map(|file| vec![file.name.clone(), file.rows.to_string(), file.bytes.to_string()]);
     let table = output::table(&["FILE", "ROWS", "BYTES"], rows);
-    let open: Vec<_> = manifest.ties.iter().filter(|tie| tie.books != tie.expected).collect();
-    let ties = match open.as_slice() {
-        [] => "✓ the books tie out".to_owned(),
-        open => format!("✗ {} sums do not tie: see `daybook snapshot check`", open.len()),
+    let ties = match open(&manifest.ties) {
+        0 => "✓ the books tie out".to_owned(),
+        open => format!("✗ {open} sums do not tie: see `daybook snapshot check`"),
     };
     format!(
         "{table}\n\nPosition {}, recorded {}, through {}\nRoot {}\nVerifier {verifier}\n{ties}\n{}",
@@ -175,4 +180,22 @@ fn found(report: &Report) -> String {
         (_, findings) => format!("✗ {findings} findings"),
     });
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_do_not_tie_out_are_no_success() {
+        let tie = |expected: &str| TieEntry {
+            tie: "ageing_is_receivable".to_owned(),
+            currency: "USD".to_owned(),
+            books: "1.00".to_owned(),
+            expected: expected.to_owned(),
+        };
+        assert_eq!(exit(&[]), ExitCode::SUCCESS);
+        assert_eq!(exit(&[tie("1.00")]), ExitCode::SUCCESS);
+        assert_eq!(exit(&[tie("1.00"), tie("1.01")]), ExitCode::from(VERIFICATION_FAILED));
+    }
 }

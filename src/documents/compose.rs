@@ -180,7 +180,7 @@ pub fn credit_note(
             number: row.number.clone(),
             issued_on: row.issued_at.day_in(around.seller_zone),
         }),
-        reason: Some(note.explanation.clone().unwrap_or_else(|| why(note.reason).to_owned())),
+        reason: Some(told(note)),
         seller: seller.clone(),
         buyer: buyer.clone(),
         account: row.account_id.to_string(),
@@ -195,6 +195,13 @@ pub fn credit_note(
             to_refund: note.to_refund,
         }),
     }
+}
+
+/// Why, to the customer. The words of a refund are the customer's own, or a processor's, and no
+/// statement of the seller's; those of a correction are the seller's.
+fn told(note: &CreditNote) -> String {
+    let explained = note.explanation.as_ref().filter(|_| note.reason == CreditReason::Correction);
+    explained.cloned().unwrap_or_else(|| why(note.reason).to_owned())
 }
 
 fn why(reason: CreditReason) -> &'static str {

@@ -17,6 +17,8 @@ pub fn hash(bytes: &[u8]) -> String {
 pub struct Kept {
     /// The id of the invoice or of the credit note.
     pub document: String,
+    /// The id of the account whose it is.
+    pub account: String,
     /// What the bytes' hash was when they were kept.
     pub sha256: String,
     /// The file.
@@ -34,6 +36,7 @@ impl Kept {
         let printing: String = row.try_get("printing")?;
         Ok(Self {
             document: row.try_get("document")?,
+            account: row.try_get("account_id")?,
             sha256: row.try_get("sha256")?,
             bytes: row.try_get("bytes")?,
             shows: row.try_get("shows")?,
@@ -49,51 +52,65 @@ impl Kept {
     }
 }
 
-const COLUMNS: &str =
-    "select document, sha256, bytes, shows, printing::text as printing, recorded from documents";
+const COLUMNS: &str = "select document, account_id, sha256, bytes, shows, \
+                              printing::text as printing, recorded from documents";
 
-/// A document as it is kept.
+/// A document of an account as it is kept.
 ///
 /// # Errors
 /// A database that cannot be reached.
-pub async fn find(pool: &PgPool, document: &str) -> Result<Option<Kept>, sqlx::Error> {
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where document = $1")))
+pub async fn find(
+    pool: &PgPool,
+    document: &str,
+    account: &str,
+) -> Result<Option<Kept>, sqlx::Error> {
+    let sql = format!("{COLUMNS} where document = $1 and account_id = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(document)
+        .bind(account)
         .fetch_optional(pool)
         .await?;
     row.as_ref().map(Kept::of).transpose()
 }
 
-/// Keeps a document, where none is kept; with `anew` in the place of what was kept. What is recorded
-/// of it stays. Whoever was first decides: ask what is kept then.
+/// Keeps a document, where none is kept of its account, or what was found `spoilt` is kept still;
+/// tells whether it did. Whoever was first decides: ask what is kept then.
+///
+/// Somebody else may have mended it meanwhile: what is replaced is that very row, by the hash it
+/// claims and the hash its bytes have. And what is recorded in the log is replaced only by who knows
+/// its record and keeps those bytes (`is_recorded`).
 ///
 /// # Errors
 /// A database that cannot be reached.
 pub async fn keep(
     pool: &PgPool,
-    account: &str,
     kept: &Kept,
-    anew: bool,
-) -> Result<(), sqlx::Error> {
+    spoilt: Option<&Kept>,
+    is_recorded: bool,
+) -> Result<bool, sqlx::Error> {
     let printing = serde_json::to_string(&kept.printing).unwrap_or_default();
-    sqlx::query(
-        "insert into documents (document, account_id, sha256, bytes, shows, printing)
+    let done = sqlx::query(
+        "insert into documents as known (document, account_id, sha256, bytes, shows, printing)
          values ($1, $2, $3, $4, $5, $6::json)
          on conflict (document) do update
-         set sha256 = excluded.sha256, bytes = excluded.bytes, shows = excluded.shows,
-             printing = excluded.printing
-         where $7",
+         set account_id = excluded.account_id, sha256 = excluded.sha256, bytes = excluded.bytes,
+             shows = excluded.shows, printing = excluded.printing
+         where (known.account_id <> excluded.account_id
+                or known.sha256 = $7 and encode(sha256(known.bytes), 'hex') = $8)
+           and (known.recorded is null or $9)",
     )
     .bind(&kept.document)
-    .bind(account)
+    .bind(&kept.account)
     .bind(&kept.sha256)
     .bind(&kept.bytes)
     .bind(kept.shows)
     .bind(printing)
-    .bind(anew)
+    .bind(spoilt.map(|spoilt| spoilt.sha256.as_str()))
+    .bind(spoilt.map(|spoilt| hash(&spoilt.bytes)))
+    .bind(is_recorded)
     .execute(pool)
-    .await
-    .map(drop)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Notes that a document of this hash is recorded in the log.
@@ -115,16 +132,31 @@ pub async fn note_recorded(
         .map(drop)
 }
 
-/// Forgets a document's bytes: they are printed again when somebody asks.
+/// Forgets a document's bytes, where they are those that were found still: they are printed again
+/// when somebody asks.
 ///
 /// # Errors
 /// A database that cannot be reached.
-pub async fn forget(pool: &PgPool, document: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from documents where document = $1")
-        .bind(document)
+pub async fn forget(pool: &PgPool, found: &Kept) -> Result<(), sqlx::Error> {
+    let sql = "delete from documents
+               where document = $1 and sha256 = $2 and encode(sha256(bytes), 'hex') = $3";
+    sqlx::query(sql)
+        .bind(&found.document)
+        .bind(&found.sha256)
+        .bind(hash(&found.bytes))
         .execute(pool)
         .await
         .map(drop)
+}
+
+/// How the newest document was printed; `None` where none was yet.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn newest_printing(pool: &PgPool) -> Result<Option<Printing>, sqlx::Error> {
+    let sql = "select printing::text from documents order by created_at desc, document limit 1";
+    let printing: Option<String> = sqlx::query_scalar(sql).fetch_optional(pool).await?;
+    Ok(printing.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 /// The documents that were printed and not recorded yet, at most so many.

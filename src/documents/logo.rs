@@ -84,6 +84,15 @@ impl Logo {
     /// # Errors
     /// No regular file, too large, or no image.
     pub fn load(path: &Path) -> Result<Self, LogoError> {
+        Self::read(&Self::file(path)?)
+    }
+
+    /// The bytes of a file as [`Logo::read`] takes them: never more than one beyond what it takes,
+    /// so that one read serves both the check and whoever wants the bytes.
+    ///
+    /// # Errors
+    /// No regular file, or one that cannot be read.
+    pub fn file(path: &Path) -> Result<Vec<u8>, LogoError> {
         if !fs::metadata(path)?.is_file() {
             return Err(LogoError::NotAFile);
         }
@@ -95,7 +104,7 @@ impl Logo {
         }
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        Self::read(&bytes)
+        Ok(bytes)
     }
 
     /// Reads the bytes of a file.

@@ -54,7 +54,7 @@ pub struct Room {
     capacity: usize,
     threads: usize,
     queue: OnceLock<Option<SyncSender<Job>>>,
-    inline: Semaphore,
+    inline: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Room {
@@ -74,7 +74,8 @@ impl Room {
     /// from the queue; without places only a thread that waits takes a sheet.
     #[must_use]
     pub fn of(capacity: usize, threads: usize) -> Self {
-        Self { capacity, threads, queue: OnceLock::new(), inline: Semaphore::new(INLINE) }
+        let inline = Arc::new(Semaphore::new(INLINE));
+        Self { capacity, threads, queue: OnceLock::new(), inline }
     }
 
     /// Prints a sheet: by the queue, else in this turn.
@@ -107,15 +108,20 @@ impl Room {
         answer.await.ok()
     }
 
+    /// In the caller's turn. The place belongs to the printing and not to the caller: who goes away
+    /// leaves a thread that prints still, and makes no room for another one.
     async fn inline(
         &self,
         printer: &Arc<dyn Printer>,
         paper: Arc<Paper>,
     ) -> Result<Vec<u8>, String> {
-        let _place = self.inline.acquire().await;
+        let place = self.inline.clone().acquire_owned().await;
         let printer = printer.clone();
-        let printed = tokio::task::spawn_blocking(move || print(printer.as_ref(), &paper)).await;
-        printed.unwrap_or_else(|_| Err("the printer was stopped".to_owned()))
+        let printed = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            print(printer.as_ref(), &paper)
+        });
+        printed.await.unwrap_or_else(|_| Err("the printer was stopped".to_owned()))
     }
 
     /// Starts the threads; `None` where none could be started.
@@ -138,7 +144,10 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { paper, printer, reply }) = next else { return };
-        // Whoever has gone away needs no answer.
+        // Whoever has gone away needs no sheet, nor an answer.
+        if reply.is_closed() {
+            continue;
+        }
         let _ = reply.send(print(printer.as_ref(), &paper));
     }
 }

@@ -24,6 +24,7 @@ use daybook_projections::{
     query::Reach,
 };
 use sqlx::PgPool;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 use uuid::Uuid;
 
 use super::{
@@ -37,9 +38,16 @@ use super::{
 };
 use crate::app::{App, system_origin};
 
+/// How many documents are printed at once, from the reading of their accounts' history on: what
+/// waits for its place holds none of it in memory yet.
+const ABREAST: usize = 8;
+
 /// Makes what prints in a style.
 pub type MakePrinter =
     Arc<dyn Fn(Style) -> Result<Arc<dyn Printer>, PressError> + Send + Sync + 'static>;
+
+/// The place of the printer of one way of printing; empty until it is prepared.
+type Place = Arc<tokio::sync::Mutex<Option<Arc<dyn Printer>>>>;
 
 /// A document as it is given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +63,10 @@ pub struct Documents {
     printing: Printing,
     logo: Option<Vec<u8>>,
     make: MakePrinter,
-    printers: Mutex<HashMap<Printing, Arc<dyn Printer>>>,
+    printers: Mutex<HashMap<Printing, Place>>,
     room: Room,
+    // Who reads the history of an account and prints of it.
+    abreast: Semaphore,
     // Whose turn it is to print a document; gone when nobody waits.
     turns: Mutex<HashMap<DocumentOf, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -84,6 +94,7 @@ impl Documents {
             make,
             printers: Mutex::default(),
             room: Room::default(),
+            abreast: Semaphore::new(ABREAST),
             turns: Mutex::default(),
         }
     }
@@ -106,8 +117,8 @@ impl Documents {
     /// A database that cannot be reached, a document that cannot be printed, or one whose recorded
     /// bytes are lost.
     pub async fn fetch(&self, app: &App, row: &DocumentRow) -> Result<Printed, DocumentError> {
-        if let Some(printed) = self.kept(app, row).await? {
-            return Ok(printed);
+        if let Some(kept) = sound(find(app, row).await?, row) {
+            return Ok(given(kept));
         }
         let document = of(row)?;
         let turn = self.turn(document);
@@ -116,16 +127,10 @@ impl Documents {
         let rows = app.rows(Reach::Account(row.account_id));
         let now = rows.get::<DocumentRows>(&row.document_id).await?;
         let row = now.as_ref().unwrap_or(row);
-        if let Some(printed) = self.kept(app, row).await? {
-            return Ok(printed);
+        match find(app, row).await? {
+            Some(kept) if is_sound(&kept, row.rendered.as_ref()) => Ok(given(kept)),
+            spoilt => self.print_and_keep(app, row, document, spoilt).await,
         }
-        self.print_and_keep(app, row, document).await
-    }
-
-    /// What is kept, where it is what was recorded.
-    async fn kept(&self, app: &App, row: &DocumentRow) -> Result<Option<Printed>, DocumentError> {
-        let kept = kept::find(app.pool(), &row.document_id).await?;
-        Ok(kept.filter(|kept| is_sound(kept, row.rendered.as_ref())).map(given))
     }
 
     fn turn(&self, document: DocumentOf) -> Arc<tokio::sync::Mutex<()>> {
@@ -139,24 +144,25 @@ impl Documents {
         turn
     }
 
-    /// Prints a document as it was issued, or as it was recorded, and keeps it.
+    /// Prints a document as it was issued, or as it was recorded, and keeps it in the place of what
+    /// was found spoilt.
     async fn print_and_keep(
         &self,
         app: &App,
         row: &DocumentRow,
         document: DocumentOf,
+        spoilt: Option<Kept>,
     ) -> Result<Printed, DocumentError> {
-        let spoilt = kept::find(app.pool(), &row.document_id).await?;
         if spoilt.is_some() {
             tracing::error!(document = row.number, "what is kept of a document is damaged");
         }
         let recorded = row.rendered.as_ref();
-        let source = match recorded {
-            Some(rendered) => Source::as_of(app, row.account_id, rendered.shows).await?,
-            None => Source::as_issued(app, row.account_id, document).await?,
-        };
         let printing = recorded.map_or(&self.printing, |rendered| &rendered.printing);
-        let bytes = self.print(app.pool(), printing, source.paper(document)?).await?;
+        let (bytes, shows) = {
+            let _place = self.abreast.acquire().await;
+            let (paper, shows) = paper(app, row, document).await?;
+            (self.print(app.pool(), printing, paper).await?, shows)
+        };
         let sha256 = hash(&bytes);
         if let Some(rendered) = recorded.filter(|rendered| rendered.sha256 != sha256) {
             let (document, recorded) = (row.number.clone(), rendered.sha256.clone());
@@ -164,34 +170,43 @@ impl Documents {
         }
         let kept = Kept {
             document: row.document_id.clone(),
+            account: row.account_id.to_string(),
             sha256,
             bytes,
-            shows: source.position(),
+            shows,
             printing: Some(printing.clone()),
             recorded: None,
         };
-        self.keep(app.pool(), row, kept, spoilt.is_some()).await
+        self.keep(app, row, kept, spoilt.as_ref()).await
     }
 
     /// Keeps what was printed. Another process may have been first, with another logo perhaps: what
-    /// is kept counts, until something is recorded.
+    /// is kept counts, until something is recorded. What was neither kept nor recorded is not given
+    /// out: it might not be what will be.
     async fn keep(
         &self,
-        pool: &PgPool,
+        app: &App,
         row: &DocumentRow,
         kept: Kept,
-        anew: bool,
+        spoilt: Option<&Kept>,
     ) -> Result<Printed, DocumentError> {
+        let pool = app.pool();
         if let Some((logo, bytes)) = self.printing.logo.as_ref().zip(self.logo.as_ref()) {
             kept::keep_logo(pool, logo, bytes).await?;
         }
-        kept::keep(pool, &row.account_id.to_string(), &kept, anew).await?;
+        let is_kept = kept::keep(pool, &kept, spoilt, row.rendered.is_some()).await?;
         if let Some(rendered) = &row.rendered {
             kept::note_recorded(pool, &kept.document, &kept.sha256, rendered.position).await?;
             return Ok(given(kept));
         }
-        let first = kept::find(pool, &row.document_id).await?;
-        Ok(given(first.filter(Kept::is_whole).unwrap_or(kept)))
+        if is_kept {
+            return Ok(given(kept));
+        }
+        let first = find(app, row).await?.filter(Kept::is_whole);
+        first.map(given).ok_or_else(|| DocumentError::Unprintable {
+            document: row.number.clone(),
+            problem: "what is kept of it has changed meanwhile".to_owned(),
+        })
     }
 
     /// What an order will be billed as; `None` for one that never will, or whose invoice is there.
@@ -204,8 +219,9 @@ impl Documents {
         app: &App,
         order: &OrderRow,
     ) -> Result<Option<Printed>, DocumentError> {
-        let source = Source::as_of(app, order.account_id, i64::MAX).await?;
-        let Some(paper) = source.pro_forma(order)? else { return Ok(None) };
+        let _place = self.abreast.acquire().await;
+        let paper = Source::as_of(app, order.account_id, i64::MAX).await?.pro_forma(order)?;
+        let Some(paper) = paper else { return Ok(None) };
         let bytes = self.print(app.pool(), &self.printing, paper).await?;
         Ok(Some(Printed { sha256: hash(&bytes), bytes }))
     }
@@ -222,33 +238,85 @@ impl Documents {
         printed.map_err(|problem| DocumentError::Unprintable { document, problem })
     }
 
-    /// The printer of a way of printing: what pages have in common is prepared once.
+    /// The printer of a way of printing: what pages have in common is prepared once, off the async
+    /// threads, while whoever else wants it waits.
     async fn printer(
         &self,
         pool: &PgPool,
         printing: &Printing,
         document: &str,
     ) -> Result<Arc<dyn Printer>, DocumentError> {
-        let known = || self.printers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(printer) = known().get(printing) {
+        let place = self.place(printing).lock_owned().await;
+        if let Some(printer) = &*place {
             return Ok(printer.clone());
         }
         let unknown =
             |problem| DocumentError::UnknownPrinting { document: document.to_owned(), problem };
-        let own = self.logo.as_ref().filter(|_| printing.logo == self.printing.logo);
-        let logo = match (&printing.logo, own) {
-            (None, _) => None,
-            (Some(_), Some(own)) => Some(own.clone()),
-            (Some(sha256), None) => {
-                let logo = kept::logo(pool, sha256).await?;
+        let logo = match &printing.logo {
+            Some(sha256) => {
+                let logo = self.logo_of(pool, sha256).await?;
                 Some(logo.ok_or_else(|| unknown(format!("the logo {sha256} is not kept")))?)
             }
+            None => None,
         };
-        let style = settings::style(printing, logo.as_deref()).map_err(unknown)?;
-        let printer = (self.make)(style).map_err(|error| unknown(error.to_string()))?;
-        known().insert(printing.clone(), printer.clone());
-        Ok(printer)
+        let (make, printing) = (self.make.clone(), printing.clone());
+        let work = move || prepare(place, &make, &printing, logo.as_deref());
+        let prepared = tokio::task::spawn_blocking(work).await;
+        let prepared =
+            prepared.unwrap_or_else(|_| Err("the printer could not be prepared".to_owned()));
+        prepared.map_err(unknown)
     }
+
+    fn place(&self, printing: &Printing) -> Place {
+        let mut printers = self.printers.lock().unwrap_or_else(PoisonError::into_inner);
+        printers.entry(printing.clone()).or_default().clone()
+    }
+
+    /// The file of a logo, by its hash.
+    async fn logo_of(&self, pool: &PgPool, sha256: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        let is_own = self.printing.logo.as_deref() == Some(sha256);
+        match self.logo.as_ref().filter(|_| is_own) {
+            Some(own) => Ok(Some(own.clone())),
+            None => kept::logo(pool, sha256).await,
+        }
+    }
+}
+
+/// Prepares a printer and puts it in its place, which is held until then, even where whoever asked
+/// for it has gone away: so it is prepared once.
+fn prepare(
+    mut place: OwnedMutexGuard<Option<Arc<dyn Printer>>>,
+    make: &MakePrinter,
+    printing: &Printing,
+    logo: Option<&[u8]>,
+) -> Result<Arc<dyn Printer>, String> {
+    let printer = make(settings::style(printing, logo)?).map_err(|error| error.to_string())?;
+    *place = Some(printer.clone());
+    Ok(printer)
+}
+
+/// What a document says as it was issued, or as it was recorded, and the position as of which that
+/// is. The history that it is read of is let go.
+async fn paper(
+    app: &App,
+    row: &DocumentRow,
+    document: DocumentOf,
+) -> Result<(Paper, i64), DocumentError> {
+    let source = match &row.rendered {
+        Some(rendered) => Source::as_of(app, row.account_id, rendered.shows).await?,
+        None => Source::as_issued(app, row.account_id, document).await?,
+    };
+    Ok((source.paper(document)?, source.position()))
+}
+
+/// What is kept of a document.
+async fn find(app: &App, row: &DocumentRow) -> Result<Option<Kept>, sqlx::Error> {
+    kept::find(app.pool(), &row.document_id, &row.account_id.to_string()).await
+}
+
+/// What is kept, where it is what was recorded.
+fn sound(kept: Option<Kept>, row: &DocumentRow) -> Option<Kept> {
+    kept.filter(|kept| is_sound(kept, row.rendered.as_ref()))
 }
 
 /// What the document of a row is printed of.
@@ -273,18 +341,18 @@ fn given(kept: Kept) -> Printed {
 /// A database that cannot be reached, or a record that the rules refuse.
 pub async fn record(app: &App, row: &DocumentRow) -> Result<bool, DocumentError> {
     let pool = app.pool();
-    let Some(kept) = kept::find(pool, &row.document_id).await? else { return Ok(false) };
+    let Some(kept) = find(app, row).await? else { return Ok(false) };
     if !is_sound(&kept, row.rendered.as_ref()) {
         tracing::error!(document = row.number, "what is kept of a document is damaged: forgotten");
-        kept::forget(pool, &row.document_id).await?;
+        kept::forget(pool, &kept).await?;
         return Ok(false);
     }
     if let Some(rendered) = &row.rendered {
         kept::note_recorded(pool, &kept.document, &kept.sha256, rendered.position).await?;
         return Ok(true);
     }
-    let Some(printing) = kept.printing else {
-        kept::forget(pool, &row.document_id).await?;
+    let Some(printing) = kept.printing.clone() else {
+        kept::forget(pool, &kept).await?;
         return Ok(false);
     };
     let rendered = DocumentRendered {

@@ -63,14 +63,6 @@ pub enum SettingsError {
         /// Why.
         source: LogoError,
     },
-    /// The logo cannot be read.
-    #[error("the logo {path} cannot be read")]
-    Unread {
-        /// Which file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
     /// A name that no page could carry.
     #[error("COMPANY_NAME has at most {COMPANY_MAX} characters, none of control")]
     Company,
@@ -110,12 +102,8 @@ impl PrintSettings {
         let Some(path) = self.logo.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
             return Ok(None);
         };
-        let shown = || path.display().to_string();
-        let unfit = |source| SettingsError::Logo { path: shown(), source };
-        // The first look bounds the size and refuses what is no regular file.
-        Logo::load(path).map_err(unfit)?;
-        let bytes = std::fs::read(path)
-            .map_err(|source| SettingsError::Unread { path: shown(), source })?;
+        let unfit = |source| SettingsError::Logo { path: path.display().to_string(), source };
+        let bytes = Logo::file(path).map_err(unfit)?;
         Logo::read(&bytes).map_err(unfit)?;
         Ok(Some(bytes))
     }

@@ -35,9 +35,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// What a document was issued of: everything up to the last event of its account in the
-    /// transaction of its issue. Transactions do not share an instant, so that is said by the
-    /// instants of the events alone, and is the same whoever asks and when.
+    /// What a document was issued of: everything up to the last event of its account that was
+    /// recorded with its issue and counts from the same instant. Transactions do not share an
+    /// instant, and what a late clock records in one transaction counts from instants of its own;
+    /// so that is said by the events alone, and is the same whoever asks and when.
     ///
     /// # Errors
     /// A database that cannot be reached; a log without the document.
@@ -49,7 +50,8 @@ impl Source {
         let events = read(app, account_id).await?;
         let issue = events.iter().find(|recorded| issues(recorded, document));
         let issue = issue.ok_or_else(|| DocumentError::Missing(document.to_string()))?;
-        let together = events.iter().filter(|recorded| recorded.recorded_at == issue.recorded_at);
+        let instants = |it: &Recorded| (it.recorded_at, it.effective_at);
+        let together = events.iter().filter(|recorded| instants(recorded) == instants(issue));
         let position = together.map(|recorded| recorded.position).max().unwrap_or(issue.position);
         Self::of(app, account_id, events, position).await
     }

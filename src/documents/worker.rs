@@ -7,8 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use daybook_events::store::{self, SubmitError};
+use daybook_events::store::{self, StoreError, SubmitError};
 use daybook_projections::{
+    EngineError,
     documents::{DocumentRow, Documents as DocumentRows},
     history::EventPage,
     projection::Projection,
@@ -33,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The advisory lock of the one who leads.
 const LEADER: i64 = 7_221_036;
+
+/// Whose a document is whose row cannot be read.
+const UNKNOWN: &str = "";
 
 /// The types of the events by which documents are issued.
 const ISSUES: [&str; 2] = ["invoice.issued", "credit_note.issued"];
@@ -74,7 +78,7 @@ async fn turn(app: &App, leadership: &mut Option<PgConnection>) -> Result<(), Do
 /// # Errors
 /// A database that cannot be reached. A document that meets trouble of its own is noted.
 pub async fn round(app: &App) -> Result<(), DocumentError> {
-    let head = store::head(app.pool()).await.map_err(daybook_projections::EngineError::from)?;
+    let head = store::head(app.pool()).await.map_err(EngineError::from)?;
     // Documents are printed of the log, and found by their rows.
     if app.reaches(head.position).await {
         while follow(app, head.position).await? {}
@@ -118,12 +122,19 @@ async fn print(app: &App, documents: Vec<String>) -> Result<(), DocumentError> {
 }
 
 async fn print_one(app: &App, document: String) -> Result<(), DocumentError> {
-    let Some(row) = row(app, &document).await? else {
-        return kept::clear_failure(app.pool(), &document).await.map_err(Into::into);
+    let row = match row(app, &document).await {
+        Ok(Some(row)) => row,
+        Ok(None) => return Ok(kept::clear_failure(app.pool(), &document).await?),
+        Err(error) => return trouble(app, (&*document, UNKNOWN), error).await,
     };
     match app.documents.fetch(app, &row).await {
-        Ok(_) => Ok(kept::clear_failure(app.pool(), &document).await?),
-        Err(error) => trouble(app, &row, error).await,
+        Ok(_) if row.rendered.is_some() => Ok(kept::clear_failure(app.pool(), &document).await?),
+        // What is printed may be refused its record still, and has as many tries behind it then.
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let which = (&*document, &*row.account_id.to_string());
+            trouble(app, which, error).await
+        }
     }
 }
 
@@ -143,10 +154,21 @@ async fn record(app: &App) -> Result<(), DocumentError> {
 }
 
 async fn record_one(app: &App, document: String) -> Result<bool, DocumentError> {
-    let Some(row) = row(app, &document).await? else { return Ok(false) };
+    let row = match row(app, &document).await {
+        Ok(Some(row)) => row,
+        Ok(None) => return Ok(false),
+        Err(error) => return trouble(app, (&*document, UNKNOWN), error).await.map(|()| false),
+    };
     match service::record(app, &row).await {
-        Ok(recorded) => Ok(recorded),
-        Err(error) => trouble(app, &row, error).await.map(|()| false),
+        Ok(true) => {
+            kept::clear_failure(app.pool(), &document).await?;
+            Ok(true)
+        }
+        Ok(false) => Ok(false),
+        Err(error) => {
+            let which = (&*document, &*row.account_id.to_string());
+            trouble(app, which, error).await.map(|()| false)
+        }
     }
 }
 
@@ -154,17 +176,77 @@ async fn row(app: &App, document: &str) -> Result<Option<DocumentRow>, DocumentE
     Ok(app.rows(Reach::Ledger).get::<DocumentRows>(document).await?)
 }
 
-/// Notes the trouble of one document; an outage is everybody's, and ends the round.
-async fn trouble(app: &App, row: &DocumentRow, error: DocumentError) -> Result<(), DocumentError> {
-    let is_outage = match &error {
-        DocumentError::Database(_) | DocumentError::Engine(_) => true,
-        DocumentError::Submit(error) => !matches!(error, SubmitError::Rejected(_)),
-        _ => false,
-    };
-    if is_outage {
+/// Notes the trouble of one document, which names itself and its account; an outage is everybody's,
+/// and ends the round.
+async fn trouble(
+    app: &App,
+    (document, account): (&str, &str),
+    error: DocumentError,
+) -> Result<(), DocumentError> {
+    if is_outage(&error) {
         return Err(error);
     }
-    tracing::error!(document = row.number, %error, "a document is tried again later");
-    let which = (row.document_id.as_str(), &*row.account_id.to_string());
+    tracing::error!(document, %error, "a document is tried again later");
+    let which = (document, account);
     Ok(kept::note_failure(app.pool(), which, &error.to_string(), Utc::now()).await?)
+}
+
+/// Whether an error is of the database or of the machinery, and not of one document: a history or a
+/// row that cannot be read is one account's, and holds up nobody else's documents.
+fn is_outage(error: &DocumentError) -> bool {
+    match error {
+        DocumentError::Database(_) => true,
+        DocumentError::Engine(error) => is_engine_outage(error),
+        DocumentError::Submit(error) => is_ledger_outage(error),
+        DocumentError::Fold(_)
+        | DocumentError::Money(..)
+        | DocumentError::Missing(_)
+        | DocumentError::Unprintable { .. }
+        | DocumentError::Altered { .. }
+        | DocumentError::UnknownPrinting { .. } => false,
+    }
+}
+
+fn is_engine_outage(error: &EngineError) -> bool {
+    match error {
+        EngineError::Database(_) | EngineError::Gap { .. } | EngineError::LedgerStopped => true,
+        EngineError::Store(error) => is_store_outage(error),
+        EngineError::Row(_) | EngineError::Fold { .. } => false,
+    }
+}
+
+fn is_ledger_outage(error: &SubmitError) -> bool {
+    match error {
+        SubmitError::Overloaded | SubmitError::Unavailable | SubmitError::OutcomeUnknown => true,
+        SubmitError::Store(error) => is_store_outage(error),
+        SubmitError::Rejected(_)
+        | SubmitError::KeyReused
+        | SubmitError::VersionConflict { .. }
+        | SubmitError::Failed(_) => false,
+    }
+}
+
+fn is_store_outage(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Undecodable { .. } | StoreError::History { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_everybodys_and_what_cannot_be_read_is_its_documents_own() {
+        let engine = |error: StoreError| DocumentError::from(EngineError::from(error));
+        for (error, expected) in [
+            (DocumentError::from(sqlx::Error::PoolTimedOut), true),
+            (engine(StoreError::Database(sqlx::Error::PoolTimedOut)), true),
+            (engine(StoreError::NotMigrated), true),
+            (EngineError::LedgerStopped.into(), true),
+            (SubmitError::Unavailable.into(), true),
+            (SubmitError::Failed("planted".to_owned()).into(), false),
+            (DocumentError::Missing("inv_1".to_owned()), false),
+        ] {
+            assert_eq!(is_outage(&error), expected, "{error}");
+        }
+    }
 }

@@ -9,14 +9,13 @@ use daybook_events::{
     accounting::{AccountingPeriod, PeriodError},
     book::{Book, ClosedPeriod},
     event::Event,
-    merkle::Frontier,
     period::start_of_day,
     store::{self, Clock},
 };
 use daybook_projections::journal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, types::chrono::Utc};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::SnapshotError;
@@ -94,7 +93,13 @@ impl Asked {
                 if at > now {
                     return Err(SnapshotError::TimeInFuture { at, now });
                 }
-                (Bounds::AsOf(text.clone()), ledger.last_by(at).await?, Some(day))
+                // Printed anew: the same bounds in other words are the same snapshot.
+                let same = if text.parse::<NaiveDate>().is_ok() {
+                    day.to_string()
+                } else {
+                    at.to_string()
+                };
+                (Bounds::AsOf(same), ledger.last_by(at).await?, Some(day))
             }
             Self { position: None, as_of: None, period: Some(period) } => {
                 let closed = ledger.closed(period)?;
@@ -124,11 +129,6 @@ impl Scope {
     #[must_use]
     pub fn size(&self) -> u64 {
         u64::try_from(self.position).unwrap_or(0)
-    }
-
-    /// Whether a tree is of this size.
-    pub(super) fn is_of(&self, tree: &Frontier) -> bool {
-        tree.size() == self.size()
     }
 }
 
@@ -172,10 +172,7 @@ struct Ledger<'p> {
 impl Ledger<'_> {
     /// When an event was recorded.
     async fn recorded_at(&self, position: i64) -> Result<Timestamp, SnapshotError> {
-        let sql = "select recorded_at from events where position = $1";
-        let at: chrono::DateTime<Utc> =
-            sqlx::query_scalar(sql).bind(position).fetch_one(self.pool).await?;
-        Ok(Timestamp::new(at))
+        Ok(store::recorded_at(self.pool, position).await?)
     }
 
     /// The last event that was recorded by an instant: `recorded_at` never decreases, so it is found

@@ -23,7 +23,7 @@ use super::{
     CHECKPOINT, MANIFEST,
     checkpoint::Checkpoint,
     key::origin,
-    manifest::{FORMAT, Manifest},
+    manifest::{FORMAT, FileEntry, Manifest},
     tables::TABLES,
 };
 
@@ -74,7 +74,7 @@ impl Report {
 #[must_use]
 pub fn check(dir: &Path, wanted: Option<&str>, progress: &mut dyn FnMut(i64, i64)) -> Report {
     let mut report = Report::default();
-    let bytes = match fs::read(dir.join(MANIFEST)) {
+    let bytes = match bytes_of(&dir.join(MANIFEST)) {
         Ok(bytes) => bytes,
         Err(error) => {
             report.found(MANIFEST, None, format!("it cannot be read: {error}"));
@@ -99,15 +99,14 @@ pub fn check(dir: &Path, wanted: Option<&str>, progress: &mut dyn FnMut(i64, i64
         done += 1;
         progress(done, all);
     };
+    // Whoever wrote the manifest may have named anything: only what a snapshot has is opened, once.
+    let mut names = names();
     for file in &manifest.files {
-        match hashed(&dir.join(&file.name)) {
-            Ok((bytes, sha256)) if bytes == file.bytes && sha256 == file.sha256 => {}
-            Ok((bytes, _)) if bytes != file.bytes => {
-                let text = format!("it has {bytes} bytes, the manifest says {}", file.bytes);
-                report.found(&file.name, None, text);
-            }
-            Ok(_) => report.found(&file.name, None, "its SHA-256 is not that of the manifest"),
-            Err(error) => report.found(&file.name, None, format!("it cannot be read: {error}")),
+        if names.remove(&file.name) {
+            compare(dir, file, &mut report);
+        } else {
+            let text = format!("it names {:?}, which is no further file of a snapshot", file.name);
+            report.found(MANIFEST, None, text);
         }
         step();
     }
@@ -127,6 +126,28 @@ pub fn check(dir: &Path, wanted: Option<&str>, progress: &mut dyn FnMut(i64, i64
     report
 }
 
+/// The files of a snapshot that its manifest names.
+fn names() -> BTreeSet<String> {
+    TABLES
+        .iter()
+        .flat_map(|(name, _)| [format!("{name}.csv"), format!("{name}.jsonl")])
+        .chain(["journal.beancount", "journal.hledger"].map(str::to_owned))
+        .collect()
+}
+
+/// Whether a file is what the manifest says.
+fn compare(dir: &Path, file: &FileEntry, report: &mut Report) {
+    match hashed(&dir.join(&file.name)) {
+        Ok((bytes, sha256)) if bytes == file.bytes && sha256 == file.sha256 => {}
+        Ok((bytes, _)) if bytes != file.bytes => {
+            let text = format!("it has {bytes} bytes, the manifest says {}", file.bytes);
+            report.found(&file.name, None, text);
+        }
+        Ok(_) => report.found(&file.name, None, "its SHA-256 is not that of the manifest"),
+        Err(error) => report.found(&file.name, None, format!("it cannot be read: {error}")),
+    }
+}
+
 /// The line of a fault in JSON.
 fn line_of(error: &serde_json::Error) -> Option<u64> {
     u64::try_from(error.line()).ok().filter(|line| *line > 0)
@@ -140,7 +161,7 @@ fn signature(
     bytes: &[u8],
     report: &mut Report,
 ) {
-    let note = match fs::read(dir.join(CHECKPOINT)) {
+    let note = match bytes_of(&dir.join(CHECKPOINT)) {
         Ok(note) => note,
         Err(error) => {
             return report.found(CHECKPOINT, None, format!("it cannot be read: {error}"));
@@ -180,11 +201,7 @@ fn contents(dir: &Path, manifest: &Manifest, report: &mut Report) {
         );
         report.found(MANIFEST, None, text);
     }
-    let expected: BTreeSet<String> = TABLES
-        .iter()
-        .flat_map(|(name, _)| [format!("{name}.csv"), format!("{name}.jsonl")])
-        .chain(["journal.beancount", "journal.hledger"].map(str::to_owned))
-        .collect();
+    let expected = names();
     if !manifest.files.iter().map(|file| &file.name).eq(&expected) {
         report.found(MANIFEST, None, "its files are not those of a snapshot, in their order");
     }
@@ -207,9 +224,24 @@ fn contents(dir: &Path, manifest: &Manifest, report: &mut Report) {
     }
 }
 
+/// Opens a file; a device or a pipe, which may have no end, and what a link leads to are none.
+fn opened(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::other("it is no regular file"))
+    }
+}
+
+fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    opened(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The length and the SHA-256 of a file.
 fn hashed(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let mut file = opened(path)?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0_u64, vec![0; 1 << 16]);
     loop {
         let read = file.read(&mut buffer)?;

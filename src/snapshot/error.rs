@@ -121,10 +121,4 @@ impl SnapshotError {
             Self::Store(_) | Self::Engine(_) | Self::Database(_) => "database_failed",
         }
     }
-
-    /// Whether another try may bring what this one did not: the database was away.
-    #[must_use]
-    pub fn passes(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Database(_)) | Self::Database(_))
-    }
 }

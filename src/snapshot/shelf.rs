@@ -15,6 +15,8 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use daybook_events::store::StoreError;
+use daybook_projections::EngineError;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Connection, FromRow, PgConnection, PgPool, types::Json};
@@ -205,28 +207,85 @@ pub async fn work(app: &Arc<App>) -> Result<(), SnapshotError> {
 }
 
 async fn work_off(app: &Arc<App>, shelf: &Shelf) -> Result<(), SnapshotError> {
-    sweep(app.pool(), shelf).await?;
-    while let Some(row) = next(app.pool()).await? {
+    let pool = app.pool();
+    sweep(pool, shelf).await?;
+    while let Some(row) = next(pool).await? {
         let (id, Json(scope)) = (row.id, row.scope);
-        match one(app.pool(), shelf, &id, &scope).await {
-            Ok(manifest) => {
-                let sql = "update snapshots set done = total, manifest = $2::json,
-                                  finished_at = now() where id = $1";
-                let query = sqlx::query(sql).bind(&id).bind(Json(manifest));
-                query.execute(app.pool()).await?;
-                tracing::info!(snapshot = id, "a snapshot is taken");
-            }
-            Err(error) if error.passes() => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, snapshot = id, "a snapshot is not taken");
-                let sql = "update snapshots set failure_code = $2, failure = $3,
-                                  finished_at = now() where id = $1";
-                let query = sqlx::query(sql).bind(&id).bind(error.code()).bind(error.to_string());
-                query.execute(app.pool()).await?;
-            }
+        match bring(pool, shelf, &id, &scope).await {
+            Ok(()) => tracing::info!(snapshot = id, "a snapshot is taken"),
+            Err(error) if passes(&error) => return Err(error),
+            Err(error) => fail(pool, &id, &error).await?,
         }
     }
     Ok(())
+}
+
+/// Takes one snapshot and writes down that it is there; what is finished stays as it is, whoever
+/// has finished it.
+async fn bring(pool: &PgPool, shelf: &Shelf, id: &str, scope: &Scope) -> Result<(), SnapshotError> {
+    let taken = one(pool, shelf, id, scope).await;
+    // Somebody else had taken over meanwhile, and was faster with the folder.
+    if matches!(taken, Err(SnapshotError::OutNotEmpty(_))) && is_finished(pool, id).await? {
+        return Ok(());
+    }
+    let sql = "update snapshots set done = total, manifest = $2::json, finished_at = now()
+               where id = $1 and finished_at is null";
+    let query = sqlx::query(sql).bind(id).bind(Json(taken?));
+    query.execute(pool).await?;
+    Ok(())
+}
+
+/// Writes down that there will be no files, and why; so those who wait behind it come to their turn.
+async fn fail(pool: &PgPool, id: &str, error: &SnapshotError) -> Result<(), SnapshotError> {
+    let reason = reason(error);
+    tracing::error!(error = reason, snapshot = id, "a snapshot is not taken");
+    let sql = "update snapshots set failure_code = $2, failure = $3, finished_at = now()
+               where id = $1 and finished_at is null";
+    sqlx::query(sql).bind(id).bind(error.code()).bind(reason).execute(pool).await?;
+    Ok(())
+}
+
+async fn is_finished(pool: &PgPool, id: &str) -> Result<bool, sqlx::Error> {
+    let sql = "select exists (select from snapshots where id = $1 and finished_at is not null)";
+    sqlx::query_scalar(sql).bind(id).fetch_one(pool).await
+}
+
+/// An error with what has caused it.
+pub(crate) fn reason(error: &SnapshotError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(&format!(": {said}"));
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Whether another try may bring what this one did not: the database was away, or somebody else has
+/// just given the folder its name. A database that refuses will refuse again.
+fn passes(error: &SnapshotError) -> bool {
+    let error = match error {
+        SnapshotError::OutNotEmpty(_) => return true,
+        SnapshotError::Database(error)
+        | SnapshotError::Store(StoreError::Database(error))
+        | SnapshotError::Engine(EngineError::Database(error)) => error,
+        _ours => return false,
+    };
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // Lost, shut down, or without a free connection.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "57P", "53300"].iter().any(|away| code.starts_with(away))),
+        _refused => false,
+    }
 }
 
 async fn next(pool: &PgPool) -> Result<Option<Row>, sqlx::Error> {
@@ -246,17 +305,28 @@ async fn one(
     // A process that died between the folder's name and the row's end has left it.
     remove(&out)?;
     let progress = AtomicI64::new(0);
-    let mut tell = |done, _| progress.store(done, Ordering::Relaxed);
+    // What is asked counts events up to its position, whatever is read beside them.
+    let mut tell = |done: i64, all: i64| {
+        let share = scope.position.saturating_mul(done) / all.max(1);
+        progress.store(share, Ordering::Relaxed);
+    };
     let mut taking = std::pin::pin!(take(pool, scope, &key, &out, &mut tell));
     loop {
         tokio::select! {
             taken = &mut taking => return taken,
             () = tokio::time::sleep(NOTE) => {
                 let done = progress.load(Ordering::Relaxed);
-                let sql = "update snapshots set done = $2 where id = $1";
-                sqlx::query(sql).bind(id).bind(done).execute(pool).await?;
+                note(pool, id, done).await;
             }
         }
+    }
+}
+
+/// Notes how far a snapshot has come. It is for those who watch: without it the work goes on.
+async fn note(pool: &PgPool, id: &str, done: i64) {
+    let sql = "update snapshots set done = $2 where id = $1 and finished_at is null";
+    if let Err(error) = sqlx::query(sql).bind(id).bind(done).execute(pool).await {
+        tracing::warn!(%error, snapshot = id, "a snapshot's progress is not noted");
     }
 }
 
@@ -269,14 +339,17 @@ fn remove(out: &std::path::Path) -> Result<(), SnapshotError> {
     }
 }
 
-/// Takes the files away of what is too old.
+/// Takes the files away of what is too old. A folder that stays is tried again, and holds nobody up.
 async fn sweep(pool: &PgPool, shelf: &Shelf) -> Result<(), SnapshotError> {
     let sql = "select id from snapshots
                where expired_at is null and finished_at < now() - make_interval(days => $1)";
     let days = i32::try_from(shelf.days).unwrap_or(i32::MAX);
     let old: Vec<String> = sqlx::query_scalar(sql).bind(days).fetch_all(pool).await?;
     for id in old {
-        remove(&shelf.dir.join(&id))?;
+        if let Err(error) = remove(&shelf.dir.join(&id)) {
+            tracing::warn!(error = reason(&error), snapshot = id, "an old snapshot is still there");
+            continue;
+        }
         let sql = "update snapshots set expired_at = now() where id = $1";
         sqlx::query(sql).bind(&id).execute(pool).await?;
     }

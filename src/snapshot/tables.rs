@@ -1,7 +1,7 @@
 //! The tables of a snapshot that are folded from an account's events: their columns, and the rows
 //! that a projection's rows become.
 //!
-//! Nothing here is personal: a row names an account by its id, so that a snapshot may be kept for
+//! No name or address is here: a row names an account by its id, so that a snapshot may be kept for
 //! as long as the books are, whatever becomes of the customer's particulars.
 
 use daybook_projections::{

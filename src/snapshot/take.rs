@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, io::Write as _, path::Path};
 
 use daybook_events::{
     Currency, Recorded,
-    merkle::hex,
-    store::{LogCopy, StoreError, tree_at},
+    merkle::{Frontier, hex},
+    store::{self, Head, LogCopy, StoreError},
 };
 use daybook_projections::{
     as_of,
@@ -23,7 +23,7 @@ use daybook_projections::{
     refunds::Refunds,
     subscriptions::Subscriptions,
 };
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::{
     CHECKPOINT, MANIFEST, Scope, SnapshotError, beancount,
@@ -55,19 +55,16 @@ pub async fn take(
     progress: Progress<'_>,
 ) -> Result<Manifest, SnapshotError> {
     let mut sheets = Sheets::begin(out, scope.books())?;
-    progress(0, scope.position);
-    let mut connection = pool.acquire().await?;
-    let tree = tree_at(&mut *connection, scope.position).await?;
-    if !scope.is_of(&tree) {
-        return Err(SnapshotError::Damaged(scope.position));
-    }
+    // Outside of the pool: a COPY that is given up leaves answers behind on its connection.
+    let mut connection = pool.acquire().await?.detach();
+    let head = store::head(&mut connection).await?;
+    let steps = head.position + scope.position;
+    progress(0, steps);
+    let tree = proven(&mut connection, scope, &head, progress).await?;
     let mut copy = LogCopy::of_accounts(&mut connection, scope.position).await?;
-    let (mut account, mut done) = (Vec::<Recorded>::new(), 0);
+    let (mut account, mut done) = (Vec::<Recorded>::new(), head.position);
     while let Some(rows) = copy.next().await? {
-        for (stored, leaf) in rows {
-            if stored.leaf(scope.ledger) != leaf {
-                return Err(SnapshotError::Damaged(stored.position));
-            }
+        for (stored, _) in rows {
             let position = stored.position;
             let undecodable = |source| StoreError::Undecodable { position, source };
             let recorded = stored.decode().map_err(undecodable)?;
@@ -80,16 +77,49 @@ pub async fn take(
                 account.push(recorded);
             }
         }
-        progress(done, scope.position);
+        progress(done, steps);
     }
+    drop(copy);
+    connection.close().await?;
     sheets.account(&account)?;
     let (scope, root) = (scope.clone(), tree.root());
     let signing = key.clone();
     // The rest is of this machine alone: sorting, writing, and waiting for the disk.
     let finishing = tokio::task::spawn_blocking(move || sheets.finish(&scope, root, &signing));
     let manifest = finishing.await.map_err(|error| SnapshotError::Books(error.to_string()))??;
-    progress(manifest.position, manifest.position);
+    progress(steps, steps);
     Ok(manifest)
+}
+
+/// The tree at the position, once the whole log has been read in its order: there is no gap, every
+/// line has its leaf's hash, and the leaves come to the root that the head holds. So nothing that
+/// a snapshot is made of was changed since it was written, whichever stream it stands in.
+async fn proven(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    head: &Head,
+    progress: Progress<'_>,
+) -> Result<Frontier, SnapshotError> {
+    let (mut tree, mut then) = (Frontier::default(), None);
+    let mut copy = LogCopy::start(connection, 0, head.position).await?;
+    let mut read = 0;
+    while let Some(rows) = copy.next().await? {
+        for (stored, leaf) in rows {
+            read += 1;
+            if stored.position != read || stored.leaf(scope.ledger) != leaf {
+                return Err(SnapshotError::Damaged(read));
+            }
+            tree.push(leaf);
+            if stored.position == scope.position {
+                then = Some(tree.clone());
+            }
+        }
+        progress(read, head.position + scope.position);
+    }
+    if read != head.position || tree.root() != head.frontier.root() {
+        return Err(SnapshotError::Damaged(head.position));
+    }
+    then.ok_or(SnapshotError::Damaged(scope.position))
 }
 
 /// Everything that is being written.

@@ -7,6 +7,7 @@ mod papers;
 mod pdfa;
 mod press;
 mod press_file;
+mod recorded;
 mod service;
 mod service_cli;
 mod service_faults;

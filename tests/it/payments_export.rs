@@ -1,7 +1,9 @@
 //! The export of payments: as many as there are, streamed, safe in a spreadsheet, and broken where
 //! it is not whole.
 
-use futures_util::StreamExt as _;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, future::join_all};
 use sqlx::AssertSqlSafe;
 
 use crate::harness::{TestApp, run};
@@ -36,27 +38,32 @@ fn records(text: &str) -> Vec<csv::StringRecord> {
 async fn words_that_a_spreadsheet_would_run_are_defused_and_amounts_stay_numbers() {
     let test = TestApp::start().await;
     let corpus = [
-        "=1+1",
-        "+1",
-        "-1",
-        "@SUM(1)",
-        "\t=1",
-        "\r=1",
-        "\n=1",
-        "＝1",
-        "＋1",
-        "－1",
-        "＠1",
-        "=cmd|' /C calc'!A0",
-        "=1,\"2\"\n3",
-        "plain",
-        "",
-        "it's",
-        "a,b",
-        "\"quoted\"",
-        "₹",
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1", "'\n'=1"),
+        ("＝1", "'＝1"),
+        ("＋1", "'＋1"),
+        ("－1", "'－1"),
+        ("＠1", "'＠1"),
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("=1,\"2\"\n3", "'=1,\"2\"\n3"),
+        ("a;=1", "a;'=1"),
+        ("a;+1;\"-1\"", "a;'+1;\"'-1\""),
+        ("a\t@b", "a\t'@b"),
+        ("a\r\n=1", "a\r\n'=1"),
+        ("a;b\nc", "a;b\nc"),
+        ("plain", "plain"),
+        ("", ""),
+        ("it's", "it's"),
+        ("a,b", "a,b"),
+        ("\"quoted\"", "\"quoted\""),
+        ("₹", "₹"),
     ];
-    for (nth, words) in corpus.iter().enumerate() {
+    for (nth, (words, _)) in corpus.iter().enumerate() {
         let nth = u32::try_from(nth).unwrap();
         let quoted = words.replace('\'', "''");
         fill(&test, nth, nth, &format!("'{quoted}'")).await;
@@ -64,13 +71,7 @@ async fn words_that_a_spreadsheet_would_run_are_defused_and_amounts_stay_numbers
     let answer = test.get(EXPORT, &test.super_key).await;
     let records = records(&answer.text);
     assert_eq!(records.len(), corpus.len());
-    for (record, words) in records.iter().zip(corpus) {
-        let expected = match words.chars().next() {
-            Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
-                format!("'{words}")
-            }
-            Some(_) | None => words.to_owned(),
-        };
+    for (record, (_, expected)) in records.iter().zip(corpus) {
         assert_eq!(&record[7], expected);
         assert_eq!((&record[9], &record[10], &record[11]), ("USD", "15.00", "-0.50"));
     }
@@ -139,4 +140,39 @@ async fn as_many_exports_as_there_may_be_do_not_hold_every_connection() {
         assert!(reader.bytes().await.is_ok());
     }
     assert_eq!(test.get(EXPORT, &test.super_key).await.status, 200);
+}
+
+/// An export that has begun, once there is a turn for it.
+async fn begun(test: &TestApp) -> reqwest::Response {
+    for _ in 0..500 {
+        let request = test.client.get(format!("{}{EXPORT}", test.url)).bearer_auth(&test.super_key);
+        let answer = request.send().await.unwrap();
+        if answer.status() == 200 {
+            return answer;
+        }
+        // Those who were given up are still on their way out.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no turn was given back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_given_up_leaves_no_answers_to_others() {
+    let test = TestApp::start().await;
+    fill(&test, 1, 120_000, "'pay_' || n").await;
+    for _ in 0..12 {
+        let mut chunks = begun(&test).await.bytes_stream();
+        assert!(chunks.next().await.unwrap().unwrap().starts_with(b"payment_id,"));
+    }
+    // Each connection of the pool is asked in turn for one thing and for another.
+    let pool = test.app.pool();
+    let asked = (0..400_i64).map(|nth| async move {
+        let number = sqlx::query_scalar::<_, i64>("select $1::int8 + 1").bind(nth);
+        assert_eq!(number.fetch_one(pool).await.unwrap(), nth + 1);
+        let text = sqlx::query_scalar::<_, String>("select 'no. ' || $1::int8").bind(nth);
+        assert_eq!(text.fetch_one(pool).await.unwrap(), format!("no. {nth}"));
+    });
+    join_all(asked).await;
+    let whole = begun(&test).await.text().await.unwrap();
+    assert_eq!(records(&whole).len(), 120_000);
 }

@@ -22,7 +22,7 @@ use sqlx::PgPool;
 use crate::harness::TestApp;
 
 /// A ledger in which every table of a snapshot has rows, with words that a spreadsheet would run.
-async fn rich() -> TestApp {
+pub(crate) async fn rich() -> TestApp {
     let test = TestApp::start().await;
     let mut customers = Vec::new();
     for plan in ["starter", "pro", "business", "pro"] {

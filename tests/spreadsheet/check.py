@@ -40,6 +40,8 @@ CORPUS = [
     "'=1+1",
     '"=1+1"',
     "a,=1+1",
+    "a;=1+1",
+    "a; =1+1;-1+1",
     "=1+1;=2+2",
     "{=1+1}",
     "1e5",
@@ -50,21 +52,24 @@ CORPUS = [
 OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
 TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0"
 TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
-# Comma, double quote, UTF-8, from line 1, no column formats, language as it is, quoted cells are no
-# text by force, numbers are found, and formulas are run.
-AS_CSV = "CSV:44,34,76,1,,1033,false,true,false,false,false,-1,true"
+# A separator, double quote, UTF-8, from line 1, no column formats, American English, quoted cells
+# are no text by force, numbers are found, and formulas are run.
+AS_CSV = "CSV:{},34,76,1,,1033,false,true,false,false,false,-1,true"
+COMMA, SEMICOLON = ord(","), ord(";")
 
 
 # --- the spreadsheet ------------------------------------------------------------------------------
 
 
-def opened(folder, paths):
+def opened(folder, paths, separator):
     """The rows of cells of CSV files as LibreOffice sees them: (type, value, formula, text)."""
-    out = folder / "opened"
+    out = folder / f"opened-{separator}"
     command = ["soffice", "--headless", "--norestore"]
-    command += [f"-env:UserInstallation=file://{folder}/profile", f"--infilter={AS_CSV}"]
+    command += [f"-env:UserInstallation=file://{folder}/profile"]
+    command += [f"--infilter={AS_CSV.format(separator)}"]
     command += ["--convert-to", "fods", "--outdir", str(out), *map(str, paths)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=600)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(command, check=True, timeout=600, **quiet)
     return {path.name: list(rows(out / f"{path.stem}.fods")) for path in paths}
 
 
@@ -144,6 +149,7 @@ class Ledger:
 
     def send(self, method, path, body=None, account=None):
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        headers["accept"] = "application/json"
         if account:
             headers["daybook-account"] = account
         data = None if body is None else json.dumps(body).encode()
@@ -206,11 +212,15 @@ def main(binary):
             ledger.run("snapshot", "--out", str(folder / "snapshot"))
         files = [*sorted((folder / "snapshot").glob("*.csv")), export]
         bare = control(folder)
-        sheets = opened(folder, [bare, *files])
+        sheets = opened(folder, [bare, *files], COMMA)
+        # Where a decimal is written with a comma, spreadsheets part cells at semicolons.
+        parted = opened(folder, [bare, *files], SEMICOLON)
         faults, cells = [], 0
-        if len(formulas(sheets[bare.name])) < 4:
-            faults.append("the bare texts run no formula: this check has gone blind")
+        for at, least in [(sheets, 4), (parted, 5)]:
+            if len(formulas(at[bare.name])) < least:
+                faults.append("the bare texts run no formula: this check has gone blind")
         for path in files:
+            faults += [f"{path.name}, by semicolons: runs {it[2]}" for it in formulas(parted[path.name])]
             with path.open(encoding="utf-8", newline="") as file:
                 plain = list(csv.reader(file))
             amounts = [column for column in plain[0] if column in AMOUNTS]

@@ -89,13 +89,13 @@ mod tests {
     #[test]
     fn a_credit_note_is_a_document_of_its_own() {
         let given = given_subscribed("pro").and(refund(None));
-        let notes = given.events().iter().filter_map(|recorded| match &recorded.event {
+        let mut notes = given.events().iter().filter_map(|recorded| match &recorded.event {
             crate::Event::Account(crate::event::AccountEvent::Invoice(
                 InvoiceEvent::CreditNoteIssued(note),
             )) => Some((note.credit_note_id, recorded.number.clone(), recorded.position)),
             _other => None,
         });
-        let (credit_note_id, number, shows) = notes.last().unwrap();
+        let (credit_note_id, number, shows) = notes.next_back().unwrap();
         let mut command = print_invoice(&given, 'a');
         command.rendered.document = DocumentOf::CreditNote { credit_note_id };
         command.rendered.number = number.unwrap();

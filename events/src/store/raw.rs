@@ -2,11 +2,10 @@
 //!
 //! Nothing is decoded: the texts are those that were hashed.
 
-use futures_util::TryStreamExt;
 use sqlx::{PgExecutor, Row, postgres::PgRow};
 
 use super::{StoreError, copy::StoredWithLeaf, read::stored};
-use crate::merkle::{Frontier, Hash};
+use crate::{merkle::Hash, time::Timestamp};
 
 /// Which events are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -67,18 +66,18 @@ pub async fn leaves(
     query.fetch_all(executor).await?.iter().map(leaf).collect()
 }
 
-/// The tree over the events up to a position, from their stored leaves.
+/// When an event was recorded.
 ///
 /// # Errors
-/// A database that cannot be reached, or a leaf that is none.
-pub async fn tree_at(executor: impl PgExecutor<'_>, position: i64) -> Result<Frontier, StoreError> {
-    let sql = "select leaf_hash from events where position <= $1 order by position";
-    let mut leaves = sqlx::query_scalar::<_, Vec<u8>>(sql).bind(position).fetch(executor);
-    let mut tree = Frontier::default();
-    while let Some(leaf) = leaves.try_next().await? {
-        tree.push(hash(leaf)?);
-    }
-    Ok(tree)
+/// A database that cannot be reached; a position that the log does not have.
+pub async fn recorded_at(
+    executor: impl PgExecutor<'_>,
+    position: i64,
+) -> Result<Timestamp, StoreError> {
+    let sql = "select recorded_at from events where position = $1";
+    let at: chrono::DateTime<chrono::Utc> =
+        sqlx::query_scalar(sql).bind(position).fetch_one(executor).await?;
+    Ok(Timestamp::new(at))
 }
 
 fn hash(bytes: Vec<u8>) -> Result<Hash, sqlx::Error> {

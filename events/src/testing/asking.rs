@@ -353,11 +353,13 @@ pub fn failure(processor_order_id: &str, processor_payment_id: &str) -> RecordPa
 /// The newest invoice printed, in bytes whose hash is one digit over and over.
 #[must_use]
 pub fn print_invoice(given: &Given, digit: char) -> RecordDocument {
-    let issued = given.events().iter().rev().find_map(|recorded| match &recorded.event {
-        Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(it))) => {
-            Some((it.invoice_id, recorded))
-        }
-        _other => None,
+    let issued = given.events().iter().rev().find_map(|recorded| {
+        let Event::Account(AccountEvent::Invoice(InvoiceEvent::InvoiceIssued(it))) =
+            &recorded.event
+        else {
+            return None;
+        };
+        Some((it.invoice_id, recorded))
     });
     let (invoice_id, recorded) = issued.unwrap();
     let printing = Printing {

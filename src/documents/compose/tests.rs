@@ -149,10 +149,13 @@ fn a_credit_note_names_its_invoice_its_reason_and_where_the_money_goes() {
         (original.number.as_str(), original.issued_on.to_string().as_str()),
         ("INV-2026-000001", "2026-05-01")
     );
-    assert_eq!(paper.reason.as_deref(), Some("customer_request"), "in the words of who asked");
-    let silent = CreditNote { explanation: None, ..note.clone() };
+    assert_eq!(paper.reason.as_deref(), Some("Refund"), "what a customer says is no statement");
+    let reason = CreditReason::Correction;
+    let mended = CreditNote { reason, explanation: Some("Billed twice".into()), ..note.clone() };
     let paper_of = |note| credit_note(&row, note, (&seller, &buyer), &around(&[]));
-    assert_eq!(paper_of(&silent).reason.as_deref(), Some("Refund"));
+    assert_eq!(paper_of(&mended).reason.as_deref(), Some("Billed twice"));
+    let silent = CreditNote { explanation: None, ..mended.clone() };
+    assert_eq!(paper_of(&silent).reason.as_deref(), Some("Correction"));
     assert_eq!(paper.seller.name, "Seller");
     let Moves::Back(back) = paper.moves else { panic!("it comes in") };
     assert_eq!((back.to_refund, back.to_credit), (usd("5"), usd("10")));

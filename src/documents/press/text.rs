@@ -60,9 +60,11 @@ pub(super) fn is_dropped(c: char) -> bool {
     )
 }
 
-/// White space that would otherwise be dropped, and words run together.
+/// White space that prints as an ordinary space: else it would be dropped and words run together,
+/// or it would print as a character that no font has. The two spaces at which no line may end have
+/// glyphs of their own.
 fn parts_words(c: char) -> bool {
-    matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}')
 }
 
 /// A text as it is printed: composed, without controls, its words apart by one space.
@@ -159,4 +161,25 @@ fn broken(glyphs: &[Glyph], size: i32, within: i32) -> Vec<Line> {
         rest = left;
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn every_white_space_parts_words_as_an_ordinary_space_does() {
+        let kept_apart = ['\u{a0}', '\u{202f}'];
+        let spaces = ('\u{0}'..=char::MAX).filter(|c| c.is_whitespace());
+        let spaces: Vec<char> = spaces.filter(|c| !kept_apart.contains(c)).collect();
+        for c in ['\t', '\u{85}', '\u{1680}', '\u{2000}', '\u{200a}', '\u{205f}', '\u{3000}'] {
+            assert!(spaces.contains(&c), "{c:?}");
+        }
+        for c in spaces {
+            assert_eq!(clean(&format!("{c}a{c}b{c}")), "a b", "{c:?}");
+        }
+        for c in kept_apart {
+            assert_eq!(clean(&format!("a{c}b")), format!("a{c}b"), "{c:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     app::App,
-    csv_cells::is_dangerous,
+    csv_cells::defused,
     http::{
         answer::Answer,
         call::Call,
@@ -47,7 +47,7 @@ pub async fn payments(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         ApiError::new("busy", "as many exports are under way as there may be; try again in 1 s")
     })?;
     let rows = app.rows(reach).payments_out(from, to).await?;
-    let body = Streamed::by(|sink| csv(sink, rows, turn));
+    let body = Streamed::by(|sink| csv(sink, Export { rows, _turn: turn }));
     let answer = Answer::streamed("text/csv; charset=utf-8", body)
         .with("content-disposition", "attachment; filename=\"payments.csv\"".to_owned());
     Ok(answer.at(position))
@@ -65,18 +65,24 @@ fn instant(name: &str, text: &str, zone: Tz) -> Result<Timestamp, ApiError> {
     Ok(start_of_day(day, zone))
 }
 
+/// An export under way. Fields are dropped in their order, so its turn ends once its connection is
+/// gone: there are never more connections outside of the pool than turns.
+struct Export {
+    rows: PaymentsOut,
+    _turn: OwnedSemaphorePermit,
+}
+
 /// Writes the payments as CSV; the export's turn ends with it.
 async fn csv(
     mut sink: Sink,
-    mut rows: PaymentsOut,
-    turn: OwnedSemaphorePermit,
+    mut export: Export,
 ) -> Result<Sink, Box<dyn std::error::Error + Send + Sync>> {
     sink.buffer().extend_from_slice(PAYMENT_COLUMNS.join(",").as_bytes());
     sink.buffer().push(b'\n');
-    while rows.next(|row| line(sink.buffer(), row)).await? {
+    while export.rows.next(|row| line(sink.buffer(), row)).await? {
         sink.sent().await?;
     }
-    drop(turn);
+    drop(export);
     Ok(sink)
 }
 
@@ -94,25 +100,25 @@ pub fn line(out: &mut Vec<u8>, row: &PaymentCells<'_>) {
 /// A cell by RFC 4180: quoted where it has to be, defused where it is words that a spreadsheet would
 /// run.
 fn field(out: &mut Vec<u8>, cell: &[u8], words: bool) {
-    let defused = words && is_dangerous(cell);
-    let quoted = cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'));
-    if quoted {
-        out.push(b'"');
+    match std::str::from_utf8(cell) {
+        Ok(text) if words => quoted(out, defused(text).as_bytes()),
+        Ok(_) | Err(_) => quoted(out, cell),
     }
-    if defused {
-        out.push(b'\'');
-    }
-    if quoted {
-        for byte in cell {
-            if *byte == b'"' {
-                out.push(b'"');
-            }
-            out.push(*byte);
-        }
-        out.push(b'"');
-    } else {
+}
+
+fn quoted(out: &mut Vec<u8>, cell: &[u8]) {
+    if !cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.extend_from_slice(cell);
+        return;
     }
+    out.push(b'"');
+    for byte in cell {
+        if *byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_line_is_what_any_reader_of_csv_reads_back() {
-        let words = ["=1+1", "pay,\"1\"", "\r\n=1", "", "－1", "ok", "'", "a\nb"];
+        let words = ["=1+1", "pay,\"1\"", "\r\n=1", "", "－1", "ok", "'", "a\nb", "a;=1", "a;\"+1"];
         for (nth, word) in words.iter().enumerate() {
             let mut row: PaymentCells<'_> = [b""; 13];
             (row[0], row[6], row[10]) = (b"pay_1", word.as_bytes(), b"-1.00");
@@ -140,7 +146,7 @@ mod tests {
             let read = csv.records().next().unwrap().unwrap();
             assert_eq!(read.len(), 13);
             assert_eq!((&read[0], &read[10]), ("pay_1", "-1.00"));
-            assert_eq!(&read[6], crate::csv_cells::defused(word));
+            assert_eq!(&read[6], defused(word));
         }
     }
 

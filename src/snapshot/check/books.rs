@@ -1,6 +1,6 @@
 //! The books, reckoned anew from the rows of a snapshot, and held against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use daybook_events::Currency;
@@ -9,7 +9,7 @@ use daybook_projections::journal::chart::{
 };
 
 use super::{Finding, table::Row};
-use crate::snapshot::{cells::major, manifest::Manifest};
+use crate::snapshot::{MANIFEST, cells::major, manifest::Manifest};
 
 /// The sums of a column by currency.
 type ByCurrency = BTreeMap<Currency, i128>;
@@ -22,6 +22,8 @@ pub(super) struct Books<'m> {
     sums: BTreeMap<(&'static str, &'static str), ByCurrency>,
     closing: ByCurrency,
     in_trial_balance: usize,
+    // Of the trial balance.
+    currencies: BTreeSet<Currency>,
 }
 
 /// Debits and credits, both positive.
@@ -51,6 +53,15 @@ const SUMMED: &[(&str, &[&str])] = &[
     ("deferred_revenue_months", &["amount"]),
 ];
 
+/// The ties that a manifest has of every currency.
+const TIES: [&str; 5] = [
+    "entries_balance",
+    "trial_balance_is_zero",
+    "revenue_deferred_and_tax_are_the_documents",
+    "ageing_is_receivable",
+    "schedule_is_deferred_revenue",
+];
+
 impl<'m> Books<'m> {
     pub(super) fn new(manifest: &'m Manifest) -> Self {
         Self {
@@ -60,12 +71,18 @@ impl<'m> Books<'m> {
             sums: BTreeMap::new(),
             closing: ByCurrency::new(),
             in_trial_balance: 0,
+            currencies: BTreeSet::new(),
         }
     }
 
     /// Reads a row; what is wrong with it.
     pub(super) fn row(&mut self, table: &'static str, row: &Row<'_>) -> Option<String> {
-        let currency = row.currency()?;
+        if let Some(name) = row.missing() {
+            return Some(format!("`{name}` is missing"));
+        }
+        let Some(currency) = row.currency() else {
+            return Some("`currency` is no currency".to_owned());
+        };
         for (_, columns) in SUMMED.iter().filter(|(name, _)| *name == table) {
             for column in *columns {
                 let sums = self.sums.entry((table, column)).or_default();
@@ -139,6 +156,7 @@ impl<'m> Books<'m> {
     /// A row of the trial balance is what the journal posts.
     fn account(&mut self, currency: Currency, row: &Row<'_>) -> Option<String> {
         self.in_trial_balance += 1;
+        self.currencies.insert(currency);
         let account = row.text("account").unwrap_or_default().to_owned();
         let posted = self.accounts.get(&(currency, account)).copied().unwrap_or_default();
         let of = |name| row.amount(name).unwrap_or(0);
@@ -183,6 +201,9 @@ impl<'m> Books<'m> {
         if self.in_trial_balance != self.accounts.len() {
             found("trial_balance.jsonl", "it has not every account of the journal".to_owned());
         }
+        for (tie, currency) in self.untold() {
+            found(MANIFEST, format!("it lacks the tie {tie} in {currency}"));
+        }
         let mut currencies: Vec<Currency> =
             self.accounts.keys().map(|(currency, _)| *currency).collect();
         currencies.extend(self.sums.values().flat_map(|sums| sums.keys().copied()));
@@ -197,6 +218,18 @@ impl<'m> Books<'m> {
             }
         }
         findings
+    }
+
+    /// The ties that the manifest keeps to itself.
+    fn untold(&self) -> Vec<(&'static str, Currency)> {
+        let mut untold = Vec::new();
+        for currency in &self.currencies {
+            let (said, code) = (&self.manifest.ties, currency.to_string());
+            let tells = |name: &str| said.iter().any(|tie| tie.tie == name && tie.currency == code);
+            let lacks = TIES.into_iter().filter(|name| !tells(name));
+            untold.extend(lacks.map(|name| (name, *currency)));
+        }
+        untold
     }
 
     /// The sums that must be equal.

@@ -1,7 +1,6 @@
 //! A table's two files, read side by side, row by row.
 
 use std::{
-    fs::File,
     io::{BufRead as _, BufReader},
     path::Path,
 };
@@ -10,7 +9,7 @@ use daybook_events::Currency;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{Finding, books::Books};
+use super::{Finding, books::Books, opened};
 use crate::snapshot::{
     cells::{Cell, Column, Kind, Sums, json_line, minor},
     manifest::Manifest,
@@ -23,6 +22,9 @@ pub(super) struct Table<'t> {
     pub(super) columns: &'static [Column],
     pub(super) manifest: &'t Manifest,
 }
+
+/// The amounts that may be nothing: what a processor does not tell.
+const MAY_BE_NOTHING: [&str; 2] = ["fee", "fee_tax"];
 
 /// A row with the names of its columns.
 pub(super) struct Row<'r> {
@@ -58,6 +60,20 @@ impl Row<'_> {
             Cell::Amount(amount, currency) => minor(*amount, *currency),
             Cell::Null | Cell::Count(_) | Cell::Plain(_) | Cell::Text(_) => None,
         }
+    }
+
+    /// The first column that has to hold something, and does not: the number of an entry, a
+    /// currency, an amount.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        let needed = |column: &Column| match column.kind {
+            Kind::Amount => !MAY_BE_NOTHING.contains(&column.name),
+            Kind::Text | Kind::Plain | Kind::Count => {
+                matches!(column.name, "entry" | "currency")
+            }
+        };
+        let mut pairs = self.columns.iter().zip(self.cells);
+        let missing = pairs.find(|pair| needed(pair.0) && *pair.1 == Cell::Null);
+        missing.map(|(column, _)| column.name)
     }
 
     /// The row's currency.
@@ -102,7 +118,7 @@ impl Table<'_> {
             problem,
         };
         let open = |name: &str| {
-            File::open(self.dir.join(name))
+            opened(&self.dir.join(name))
                 .map_err(|error| bad(name, None, format!("it cannot be read: {error}")))
         };
         let mut csv = csv::ReaderBuilder::new()
@@ -146,7 +162,7 @@ impl Table<'_> {
             }
             let row = Row { columns: self.columns, cells: &cells };
             let problem = books.row(self.name, &row);
-            findings.extend(problem.map(|problem| in_json(problem)));
+            findings.extend(problem.map(in_json));
         }
         Ok(())
     }

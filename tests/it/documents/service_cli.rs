@@ -130,3 +130,25 @@ async fn a_logo_that_is_none_is_said_at_the_start_of_the_server() {
     assert_eq!(exit, 1, "{err}");
     assert!(err.contains(logo), "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_not_printed_first_in_another_way_unless_that_is_meant() {
+    let test = scene().await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (usual, other) = (to("usual.pdf"), to("other.pdf"));
+    let (exit, _, err) = test.db.daybook(&["invoice", "INV-2026-000001", "--out", &usual]).await;
+    assert_eq!(exit, 0, "{err}");
+    // What is recorded is given as it is, however this process would print.
+    let letter = ["--page-size", "letter", "--force"];
+    let again = [&["invoice", "INV-2026-000001", "--out", &other], &letter[..]].concat();
+    let (exit, _, err) = test.db.daybook(&again).await;
+    assert_eq!(exit, 0, "{err}");
+    assert_eq!(std::fs::read(&usual).unwrap(), std::fs::read(&other).unwrap());
+
+    let note = ["invoice", "CN-2026-000001", "--credit-note", "--out", &other];
+    let (exit, _, err) = test.db.daybook(&[&note, &letter[..]].concat()).await;
+    assert!(exit == 1 && err.contains("--print-anew") && err.contains("page a4"), "{err}");
+    let (exit, _, err) = test.db.daybook(&[&note, &letter[..], &["--print-anew"]].concat()).await;
+    assert_eq!(exit, 0, "{err}");
+}

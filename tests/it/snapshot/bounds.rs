@@ -74,7 +74,7 @@ async fn a_time_is_the_last_event_recorded_by_then() {
     let test = rich().await;
     let (_dir, out, by_day) = snapshot(&test, as_of("2026-05-10")).await;
     assert_eq!(by_day.through.to_string(), "2026-05-10");
-    assert!(by_day.recorded_at.to_string() < "2026-05-11".to_owned());
+    assert!(by_day.recorded_at.to_string().as_str() < "2026-05-11");
     assert_eq!(findings(&out), Vec::<String>::new());
     let (_dir, _, by_instant) = snapshot(&test, as_of("2026-05-11T09:30:00Z")).await;
     assert!(by_instant.position >= by_day.position);

@@ -75,19 +75,19 @@ async fn flipped_bytes_are_found_wherever_they_are() {
     assert_eq!(findings(dir.path()), Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
-    let test = rich().await;
-    let (_dir, out, manifest) = snapshot(&test, Asked::default()).await;
-    assert_eq!(findings(&out), Vec::<String>::new());
-    let both = |table: &'static str, csv: [&'static str; 2], json: [&'static str; 2]| {
-        move |dir: &Path| {
-            edit(dir, &format!("{table}.csv"), csv[0], csv[1]);
-            edit(dir, &format!("{table}.jsonl"), json[0], json[1]);
-        }
-    };
-    type Plant = Box<dyn Fn(&Path)>;
-    let faults: Vec<(&str, Plant, &str)> = vec![
+type Plant = Box<dyn Fn(&Path)>;
+
+/// The same change in both forms of a table.
+fn both(table: &'static str, csv: [&'static str; 2], json: [&'static str; 2]) -> Plant {
+    Box::new(move |dir| {
+        edit(dir, &format!("{table}.csv"), csv[0], csv[1]);
+        edit(dir, &format!("{table}.jsonl"), json[0], json[1]);
+    })
+}
+
+/// What a row may say that is not so, and what is found then.
+fn faults_of_rows() -> Vec<(&'static str, Plant, &'static str)> {
+    vec![
         (
             "the CSV says another amount than the JSON",
             Box::new(|dir| edit(dir, "payments.csv", ",15.00,", ",15.01,")),
@@ -100,7 +100,7 @@ async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
         ),
         (
             "a posting was changed in both forms",
-            Box::new(both("journal", [",USD,", ",EUR,"], ["\"USD\"", "\"EUR\""])),
+            both("journal", [",USD,", ",EUR,"], ["\"USD\"", "\"EUR\""]),
             "does not balance",
         ),
         (
@@ -120,22 +120,24 @@ async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
         ),
         (
             "an account of the trial balance",
-            Box::new(both(
+            both(
                 "trial_balance",
                 ["USD,assets:Receivable,", "USD,assets:Receivables,"],
                 ["assets:Receivable\"", "assets:Receivables\""],
-            )),
+            ),
             "the journal posts something else to this account",
         ),
         (
             "a row beyond the bounds",
-            Box::new(both(
-                "journal",
-                [",2026-05-01,", ",2027-05-01,"],
-                ["2026-05-01", "2027-05-01"],
-            )),
+            both("journal", [",2026-05-01,", ",2027-05-01,"], ["2026-05-01", "2027-05-01"]),
             "it lies beyond the bounds",
         ),
+    ]
+}
+
+/// What a file may be that it is not, and what is found then.
+fn faults_of_files() -> Vec<(&'static str, Plant, &'static str)> {
+    vec![
         (
             "another header",
             Box::new(|dir| edit(dir, "refunds.csv", "refund_id,", "refund,")),
@@ -160,8 +162,15 @@ async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
             Box::new(|dir| fs::remove_file(dir.join("refunds.csv")).unwrap()),
             "✗ refunds.csv: it is missing",
         ),
-    ];
-    for (name, plant, expected) in faults {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
+    let test = rich().await;
+    let (_dir, out, manifest) = snapshot(&test, Asked::default()).await;
+    assert_eq!(findings(&out), Vec::<String>::new());
+    for (name, plant, expected) in faults_of_rows().into_iter().chain(faults_of_files()) {
         let dir = copy(&out);
         plant(dir.path());
         reseal(dir.path(), |_| {});
@@ -187,6 +196,27 @@ fn manifest_faults() -> Vec<(&'static str, Change, &'static str)> {
         ("a count", |manifest| manifest.files[0].rows += 1, "rows, the manifest says"),
         ("a total", |manifest| manifest.files[0].totals.clear(), "are not the control totals"),
         ("an order", |manifest| manifest.files.reverse(), "in their order"),
+        ("no tie", |manifest| manifest.ties.clear(), "it lacks the tie entries_balance in USD"),
+        (
+            "a tie less",
+            |manifest| manifest.ties.truncate(4),
+            "it lacks the tie schedule_is_deferred_revenue in",
+        ),
+        (
+            "a file elsewhere",
+            |manifest| manifest.files[0].name = "../signing-key".to_owned(),
+            "\"../signing-key\", which is no further file of a snapshot",
+        ),
+        (
+            "a file without an end",
+            |manifest| manifest.files[0].name = "/dev/zero".to_owned(),
+            "\"/dev/zero\", which is no further file of a snapshot",
+        ),
+        (
+            "a file twice",
+            |manifest| manifest.files.push(manifest.files[0].clone()),
+            "which is no further file of a snapshot",
+        ),
         ("a tie", |manifest| manifest.ties[0].books.push('1'), "does not hold in USD"),
         (
             "a day",
@@ -247,20 +277,67 @@ async fn a_last_row_that_was_taken_away_is_found() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_that_must_hold_something_and_does_not_is_found() {
+    let test = rich().await;
+    let (_dir, out, _) = snapshot(&test, Asked::default()).await;
+    for (table, column, expected) in [
+        ("journal", "entry", "`entry` is missing"),
+        ("journal", "amount", "`amount` is missing"),
+        ("journal", "currency", "`amount` is not of its kind"),
+        ("trial_balance", "debit", "`debit` is missing"),
+        ("invoices", "due", "`due` is missing"),
+        ("payments", "amount", "`amount` is missing"),
+    ] {
+        let dir = copy(&out);
+        put(dir.path(), table, column, ["null", ""]);
+        reseal(dir.path(), |_| {});
+        let found = findings(dir.path());
+        let told = found.iter().any(|found| found.contains(expected));
+        assert!(told, "{table}.{column}: {found:#?}");
+    }
+}
+
+/// A check ends, whatever lies in the folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_regular_file_is_found_and_never_opened() {
+    let test = TestApp::start().await;
+    test.subscriber("pro").await;
+    let (_dir, out, _) = snapshot(&test, Asked::default()).await;
+    for name in
+        ["journal.csv", "payments.jsonl", "journal.hledger", "checkpoint.txt", "manifest.json"]
+    {
+        let dir = copy(&out);
+        let path = dir.path().join(name);
+        let expected = format!("✗ {name}: it cannot be read: it is no regular file");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert!(findings(dir.path()).contains(&expected), "{name}: {:#?}", findings(dir.path()));
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(findings(dir.path()).contains(&expected), "{name}: {:#?}", findings(dir.path()));
+    }
+}
+
 /// Puts another amount into a column of a table's first row, in both forms.
 fn raise(dir: &Path, table: &str, column: &str) {
+    put(dir, table, column, ["\"987654.32\"", "987654.32"]);
+}
+
+/// Puts a value into a column of a table's first row, in both forms: as JSON and as a cell of CSV.
+fn put(dir: &Path, table: &str, column: &str, [value, cell]: [&str; 2]) {
     let (csv, json) = (dir.join(format!("{table}.csv")), dir.join(format!("{table}.jsonl")));
     let text = fs::read_to_string(&json).unwrap();
     let first = text.lines().next().unwrap();
     let row: serde_json::Value = serde_json::from_str(first).unwrap();
     let old = format!("\"{column}\":{}", row[column]);
-    fs::write(&json, text.replacen(&old, &format!("\"{column}\":\"987654.32\""), 1)).unwrap();
+    fs::write(&json, text.replacen(&old, &format!("\"{column}\":{value}"), 1)).unwrap();
     let mut reader = csv::Reader::from_path(&csv).unwrap();
     let nth = reader.headers().unwrap().iter().position(|name| name == column).unwrap();
     let header = reader.headers().unwrap().clone();
     let mut records: Vec<_> = reader.records().map(Result::unwrap).collect();
     let mut cells: Vec<String> = records[0].iter().map(str::to_owned).collect();
-    cells[nth] = "987654.32".to_owned();
+    cells[nth] = cell.to_owned();
     records[0] = cells.into();
     let mut writer = csv::Writer::from_path(&csv).unwrap();
     writer.write_record(&header).unwrap();

@@ -144,3 +144,63 @@ async fn a_disk_that_refuses_is_told_in_the_job() {
     assert_eq!((&failed["state"], &failed["manifest"]), (&json!("failed"), &Value::Null));
     assert_eq!(failed["failure"]["code"], "disk_refused");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_stays_and_a_job_that_the_database_refuses_hold_nobody_up() {
+    let test = rich().await;
+    let old = asked(&test, &json!({})).await;
+    shelf::work(&test.app).await.unwrap();
+    let dir = test.files.path().join("snapshots");
+    // What should be a folder is a file, which is not taken away as one.
+    fs::remove_dir_all(dir.join(&old)).unwrap();
+    fs::write(dir.join(&old), "").unwrap();
+    let refused = asked(&test, &json!({})).await;
+    let next = asked(&test, &json!({ "position": 3 })).await;
+    let mut superuser = test.db.superuser().await;
+    let plant = format!(
+        "update snapshots set finished_at = now() - interval '31 days' where id = '{old}';
+         create function planted() returns trigger language plpgsql as $$
+         begin
+             if new.id = '{refused}' and new.manifest is not null then
+                 raise exception 'a planted fault';
+             end if;
+             return new;
+         end $$;
+         create trigger planted before update on snapshots
+         for each row execute function planted();"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(plant)).execute(&mut superuser).await.unwrap();
+    shelf::work(&test.app).await.unwrap();
+    assert_eq!(shown(&test, &old).await["state"], "done", "its file is still there");
+    let failed = shown(&test, &refused).await;
+    assert_eq!(
+        (&failed["state"], &failed["failure"]["code"]),
+        (&json!("failed"), &json!("database_failed"))
+    );
+    assert!(failed["failure"]["message"].as_str().unwrap().contains("a planted fault"), "{failed}");
+    assert_eq!(shown(&test, &next).await["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_somebody_else_has_finished_does_not_fail() {
+    let test = rich().await;
+    let id = asked(&test, &json!({})).await;
+    // Taking it fails at once; meanwhile another process is about to say that it is done.
+    fs::write(test.files.path().join("snapshots"), "").unwrap();
+    let mut superuser = test.db.superuser().await;
+    run(&mut superuser, "begin; update snapshots set finished_at = now(), done = total")
+        .await
+        .unwrap();
+    let app = test.app.clone();
+    let work = tokio::spawn(async move { shelf::work(&app).await });
+    let mut watcher = test.db.superuser().await;
+    let waits = "select count(*) from pg_stat_activity where datname = current_database()
+                 and wait_event_type = 'Lock' and query like 'update snapshots%'";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    run(&mut superuser, "commit").await.unwrap();
+    work.await.unwrap().unwrap();
+    let done = shown(&test, &id).await;
+    assert_eq!((&done["state"], &done["failure"]), (&json!("done"), &Value::Null));
+}
