@@ -123,6 +123,11 @@ fn word(value: &impl Serialize) -> Cell {
     Cell::maybe(json.as_ref().and_then(|value| value.as_str()))
 }
 
+/// A line of an invoice, as people count: from 1, alike in every table.
+fn line(index: u32) -> Cell {
+    Cell::Count(i64::from(index) + 1)
+}
+
 /// The rows of an entry: one for each posting.
 #[must_use]
 pub fn journal(number: i64, entry: &Entry) -> Vec<Vec<Cell>> {
@@ -180,23 +185,23 @@ pub fn invoice_lines(
 ) -> Result<Vec<Vec<Cell>>, daybook_events::money::MoneyError> {
     let zero = daybook_events::Money::zero(row.total.currency());
     let mut rows = Vec::with_capacity(row.lines.len());
-    for (nth, line) in row.lines.iter().enumerate() {
-        let tax = line.taxes.iter().try_fold(zero, |sum, tax| sum.plus(tax.amount))?;
+    for (nth, billed) in row.lines.iter().enumerate() {
+        let tax = billed.taxes.iter().try_fold(zero, |sum, tax| sum.plus(tax.amount))?;
         rows.push(vec![
             Cell::plain(row.invoice_id),
             Cell::text(&row.number),
-            Cell::Count(i64::try_from(nth).unwrap_or(i64::MAX).saturating_add(1)),
-            Cell::text(&line.description),
-            Cell::plain(line.plan_id),
-            Cell::Count(line.plan_revision.into()),
-            Cell::plain(line.span.start),
-            Cell::plain(line.span.end),
+            line(u32::try_from(nth).unwrap_or(u32::MAX)),
+            Cell::text(&billed.description),
+            Cell::plain(billed.plan_id),
+            Cell::Count(billed.plan_revision.into()),
+            Cell::plain(billed.span.start),
+            Cell::plain(billed.span.end),
             Cell::plain(row.total.currency()),
-            line.price.into(),
-            line.discount.as_ref().map_or(zero, |discount| discount.amount).into(),
-            line.net.into(),
+            billed.price.into(),
+            billed.discount.as_ref().map_or(zero, |discount| discount.amount).into(),
+            billed.net.into(),
             tax.into(),
-            line.total.into(),
+            billed.total.into(),
         ]);
     }
     Ok(rows)
@@ -350,7 +355,7 @@ pub fn deferred(row: &DeferredRow) -> Vec<Cell> {
         Cell::text(&row.invoice_number),
         Cell::plain(row.invoice_id),
         Cell::plain(row.account_id),
-        Cell::Count(row.line.into()),
+        line(row.line),
         Cell::text(&row.description),
         Cell::plain(row.first_day),
         Cell::plain(row.end_day),
@@ -368,7 +373,7 @@ pub fn deferred_month(row: &DeferredMonthRow) -> Vec<Cell> {
         Cell::plain(row.currency),
         Cell::text(&row.invoice_number),
         Cell::plain(row.invoice_id),
-        Cell::Count(row.line.into()),
+        line(row.line),
         Cell::plain(&row.month),
         Cell::Amount(row.amount, row.currency),
     ]

@@ -197,7 +197,7 @@ async fn one_that_somebody_else_has_finished_does_not_fail() {
     let waits = "select count(*) from pg_stat_activity where datname = current_database()
                  and wait_event_type = 'Lock' and query like 'update snapshots%'";
     while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::task::yield_now().await;
     }
     run(&mut superuser, "commit").await.unwrap();
     work.await.unwrap().unwrap();
