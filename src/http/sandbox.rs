@@ -7,7 +7,7 @@
 //!
 //! - Without addresses to return to, the page books nothing: the panel that gets the three values
 //!   confirms them, as it would with Razorpay, or waits for the messages.
-//! - With a `success_url`, the payment is [booked](arrival) before the customer is sent there.
+//! - With a `success_url`, the payment is booked before the customer is sent there.
 
 mod arrival;
 mod books;
