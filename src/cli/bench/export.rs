@@ -142,6 +142,8 @@ async fn fill(pool: &PgPool, from: i64, to: i64) -> Result<(), Failure> {
 async fn read(url: &str, key: &str, rows: i64) -> Result<(i64, Option<i64>), Failure> {
     // From here on the kernel counts the peak anew, where it lets us ask.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
+    // The client asks for one even over plain HTTP; the second of a process finds it there.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let started = Instant::now();
     let answer = reqwest::Client::new().get(url).bearer_auth(key).send().await?;
     let mut chunks = answer.error_for_status()?.bytes_stream();
