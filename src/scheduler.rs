@@ -77,11 +77,7 @@ pub async fn run(app: Arc<App>) {
 
 /// Takes the lead where nobody has it, and works where this process has it still.
 async fn turn(app: &Arc<App>, leadership: &mut Option<PgConnection>) -> Result<(), SchedulerError> {
-    match leadership {
-        Some(connection) => connection.ping().await?,
-        None => *leadership = lead(app.pool()).await?,
-    }
-    if leadership.is_some() { work(app).await } else { Ok(()) }
+    if keep_lead(LEADER, app.pool(), leadership).await? { work(app).await } else { Ok(()) }
 }
 
 /// One turn of a process that then gives the lead up again.
@@ -119,6 +115,23 @@ async fn settle_now(app: &Arc<App>) -> Result<(), SchedulerError> {
 /// A database that cannot be reached.
 pub async fn lead(pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
     lead_by(LEADER, pool).await
+}
+
+/// Whether this process leads: the lead it has is held where its connection lives, and where it has
+/// none it takes the one that nobody has.
+///
+/// # Errors
+/// A database that cannot be reached: whoever led must give the lead up.
+pub(crate) async fn keep_lead(
+    lock: i64,
+    pool: &PgPool,
+    leadership: &mut Option<PgConnection>,
+) -> Result<bool, sqlx::Error> {
+    match leadership {
+        Some(connection) => connection.ping().await?,
+        None => *leadership = lead_by(lock, pool).await?,
+    }
+    Ok(leadership.is_some())
 }
 
 /// As [`lead`], by the lock of another kind of work.

@@ -16,7 +16,7 @@ use daybook_projections::{
     query::Reach,
 };
 use futures_util::{StreamExt, stream};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use super::{DocumentError, kept, service};
 use crate::{app::App, scheduler};
@@ -65,11 +65,8 @@ pub async fn run(app: Arc<App>) {
 }
 
 async fn turn(app: &App, leadership: &mut Option<PgConnection>) -> Result<(), DocumentError> {
-    match leadership {
-        Some(connection) => connection.ping().await?,
-        None => *leadership = scheduler::lead_by(LEADER, app.pool()).await?,
-    }
-    if leadership.is_some() { round(app).await } else { Ok(()) }
+    let leads = scheduler::keep_lead(LEADER, app.pool(), leadership).await?;
+    if leads { round(app).await } else { Ok(()) }
 }
 
 /// Prints everything that was issued, tries again what is to be tried again, and records what was

@@ -13,19 +13,6 @@ use daybook_projections::journal::entry::Entry;
 
 use super::plain_text::{self, Declarations, code, description};
 
-/// Writes a whole journal.
-///
-/// # Errors
-/// Those of the writer, and an account of no known kind.
-pub fn write<'e>(
-    out: &mut impl Write,
-    declared: &Declarations,
-    entries: impl IntoIterator<Item = &'e Entry>,
-) -> io::Result<()> {
-    head(out, declared)?;
-    entries.into_iter().try_for_each(|item| entry(out, item))
-}
-
 /// Writes what stands before the first entry: every account opens on the earliest day.
 ///
 /// # Errors

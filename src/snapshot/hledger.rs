@@ -14,19 +14,6 @@ use super::plain_text::{Declarations, account, code, description};
 /// The tags that entries carry: ledger's `--pedantic` wants them declared.
 const TAGS: [&str; 3] = ["position", "kind", "customer"];
 
-/// Writes a whole journal.
-///
-/// # Errors
-/// Those of the writer, and an account of no known kind.
-pub fn write<'e>(
-    out: &mut impl Write,
-    declared: &Declarations,
-    entries: impl IntoIterator<Item = &'e Entry>,
-) -> io::Result<()> {
-    head(out, declared)?;
-    entries.into_iter().try_for_each(|item| entry(out, item))
-}
-
 /// Writes what stands before the first entry.
 ///
 /// # Errors

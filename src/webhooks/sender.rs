@@ -12,7 +12,7 @@ use std::{
 use daybook_events::ids::EndpointId;
 use daybook_projections::query::Reach;
 use rand::RngExt;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use tokio::task::JoinSet;
 
 use super::{
@@ -96,16 +96,12 @@ impl Sender {
 
     /// Takes the lead where nobody has it, and works where this process has it still.
     async fn turn(&mut self, leadership: &mut Option<PgConnection>) -> Result<(), WebhookError> {
-        match leadership {
-            Some(connection) => connection.ping().await?,
-            None => {
-                *leadership = scheduler::lead_by(LEADER, self.app.pool()).await?;
-                if leadership.is_some() && self.in_flight.is_empty() {
-                    delivery::release(self.app.pool()).await?;
-                }
-            }
+        let (pool, led) = (self.app.pool(), leadership.is_some());
+        let leads = scheduler::keep_lead(LEADER, pool, leadership).await?;
+        if leads && !led && self.in_flight.is_empty() {
+            delivery::release(pool).await?;
         }
-        if leadership.is_some() { self.look().await } else { Ok(()) }
+        if leads { self.look().await } else { Ok(()) }
     }
 
     /// Plans, and sets out with what is due and has room.

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -118,6 +118,25 @@ fn declared(entries: &[Entry]) -> Declarations {
     declared
 }
 
+/// What writes a dialect: what stands before the entries, and one entry.
+type Dialect =
+    (fn(&mut Vec<u8>, &Declarations) -> io::Result<()>, fn(&mut Vec<u8>, &Entry) -> io::Result<()>);
+
+const HLEDGER: Dialect = (hledger::head, hledger::entry);
+const BEANCOUNT: Dialect = (beancount::head, beancount::entry);
+
+/// A whole journal.
+fn whole(
+    (head, entry): Dialect,
+    declared: &Declarations,
+    entries: &[Entry],
+) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    head(&mut bytes, declared)?;
+    entries.iter().try_for_each(|item| entry(&mut bytes, item))?;
+    Ok(bytes)
+}
+
 /// Both journals in a folder, by the names that they have in a snapshot.
 pub(super) struct Journals {
     hledger: PathBuf,
@@ -134,12 +153,8 @@ impl Journals {
     fn of(entries: &[Entry], declared: &Declarations) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let written = Self::at(dir.path());
-        let mut bytes = Vec::new();
-        hledger::write(&mut bytes, declared, entries).unwrap();
-        fs::write(&written.hledger, bytes).unwrap();
-        let mut bytes = Vec::new();
-        beancount::write(&mut bytes, declared, entries).unwrap();
-        fs::write(&written.beancount, bytes).unwrap();
+        fs::write(&written.hledger, whole(HLEDGER, declared, entries).unwrap()).unwrap();
+        fs::write(&written.beancount, whole(BEANCOUNT, declared, entries).unwrap()).unwrap();
         Self { _dir: Some(dir), ..written }
     }
 
@@ -371,8 +386,8 @@ fn a_journal_without_entries_is_accepted() {
 fn an_account_outside_the_chart_is_an_error() {
     let entries = [entry(1, "a fault", &[("suspense:Bank", "0.00", Currency::EUR)])];
     let declared = declared(&entries);
-    let said = hledger::write(&mut Vec::new(), &declared, &entries).unwrap_err();
+    let said = whole(HLEDGER, &declared, &entries).unwrap_err();
     assert!(said.to_string().contains("`suspense:Bank`"), "{said}");
-    assert!(beancount::write(&mut Vec::new(), &declared, &entries).is_err());
+    assert!(whole(BEANCOUNT, &declared, &entries).is_err());
     assert!(hledger::entry(&mut Vec::new(), &entries[0]).is_err());
 }
