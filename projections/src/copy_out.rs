@@ -1,6 +1,6 @@
 //! Rows by streaming binary COPY: in bounded memory, without one allocation per row.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use daybook_events::store::StoreError;
 use futures_util::{
     StreamExt,
@@ -16,8 +16,10 @@ use crate::EngineError;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, flags and the length of an extension that is never there.
 const HEADER: usize = SIGNATURE.len() + 8;
+/// How many bytes are gathered before they are handed over: the database sends a row at a time.
+const CHUNK: usize = 64 * 1024;
 /// How many chunks wait to be taken.
-const AHEAD: usize = 64;
+const AHEAD: usize = 4;
 
 type Chunks = BoxStream<'static, Result<Bytes, sqlx::Error>>;
 
@@ -62,7 +64,6 @@ impl<const N: usize> CopyOut<N> {
                 Err(malformed("it ends before its end"))
             };
         };
-        // A chunk is a row, most often: then nothing is copied.
         if self.rest.is_empty() {
             let taken = self.rows(&chunk, &mut take)?;
             self.rest.extend_from_slice(chunk.get(taken..).unwrap_or_default());
@@ -136,13 +137,16 @@ fn chunks(mut connection: PgConnection, sql: String) -> Chunks {
     // It runs whenever the chunks are asked for, on the task of whoever asks.
     let copying = async move {
         let mut copy = connection.copy_out_raw(&sql).await?;
-        let mut chunk = Some(Bytes::new());
-        while let Some(next) = chunk {
-            if gives.send(next).await.is_err() {
-                break;
+        let mut chunk = BytesMut::new();
+        // Nobody takes them any more: that is how a COPY is given up.
+        let mut wanted = gives.send(Bytes::new()).await.is_ok();
+        while wanted && let Some(row) = copy.next().await.transpose()? {
+            chunk.extend_from_slice(&row);
+            if chunk.len() >= CHUNK {
+                wanted = gives.send(chunk.split().freeze()).await.is_ok();
             }
-            chunk = copy.next().await.transpose()?;
         }
+        let _ = gives.send(chunk.freeze()).await;
         drop(copy);
         // Everything has come: how the connection ends is of no matter.
         let _ = connection.close().await;

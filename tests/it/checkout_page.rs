@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError};
 use hyper_util::client::legacy::connect::HttpConnector;
 use nix::{
     sys::signal::{Signal, killpg},
@@ -16,6 +16,13 @@ use tokio::{
 };
 
 use crate::harness::TestApp;
+
+/// How long a page may take to come, on a machine with much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the sandbox's page says of a payment.
+const STATE: &str = "//*[contains(concat(' ', @class, ' '), ' state ')]";
+/// How often an element may go while it is acted on.
+const TRIES: u32 = 10;
 
 /// A browser with a profile of its own, gone with the test.
 pub(crate) struct Browser {
@@ -86,20 +93,55 @@ impl Browser {
         entries.iter().map(ToString::to_string).filter(|it| it.contains("SEVERE")).collect()
     }
 
+    /// What `act` makes of an element, once there is one: it may stand on the page that comes, or
+    /// on the one that goes, in which case it is looked for again.
+    async fn with<T, F>(&self, css: &str, act: impl Fn(Element) -> F) -> T
+    where
+        F: Future<Output = Result<T, CmdError>>,
+    {
+        let wait = || self.client.wait().at_most(PATIENCE);
+        for _ in 0..TRIES {
+            let element = wait().for_element(Locator::Css(css)).await;
+            match act(element.unwrap_or_else(|error| panic!("{css}: {error}"))).await {
+                Ok(done) => return done,
+                Err(error) if error.is_stale_element_reference() => {}
+                Err(error) => panic!("{css}: {error}"),
+            }
+        }
+        panic!("{css} is gone whenever it is found")
+    }
+
     pub(crate) async fn text(&self, css: &str) -> String {
-        let wait = self.client.wait().at_most(Duration::from_secs(20));
-        wait.for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
+        self.with(css, |element| async move { element.text().await }).await
+    }
+
+    /// Waits until an element, an `XPath`, reads so as a whole: the page before may have one like
+    /// it.
+    async fn reads(&self, element: &str, text: &str) {
+        let wait = self.client.wait().at_most(PATIENCE);
+        let reads = format!("{element}[normalize-space(.) = \"{text}\"]");
+        let read = wait.for_element(Locator::XPath(&reads)).await;
+        read.unwrap_or_else(|error| panic!("no {element} reads {text:?}: {error}"));
+    }
+
+    async fn fill(&self, css: &str, text: &str) {
+        let fill = |field: Element| async move {
+            field.clear().await?;
+            field.send_keys(text).await
+        };
+        self.with(css, fill).await;
     }
 
     /// Waits until the page says something: the one before may still stand there.
     pub(crate) async fn says(&self, text: &str) {
-        let wait = self.client.wait().at_most(Duration::from_secs(20));
+        let wait = self.client.wait().at_most(PATIENCE);
         let says = format!("//main[contains(normalize-space(.), \"{text}\")]");
-        wait.for_element(Locator::XPath(&says)).await.unwrap();
+        let said = wait.for_element(Locator::XPath(&says)).await;
+        said.unwrap_or_else(|error| panic!("the page does not say {text:?}: {error}"));
     }
 
     pub(crate) async fn click(&self, css: &str) {
-        self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+        self.with(css, |element| async move { element.click().await }).await;
     }
 
     pub(crate) async fn close(self) {
@@ -154,7 +196,7 @@ async fn a_person_pays_on_the_page_and_the_panel_confirms_it() {
     let me = test.get("/api/billing/subscription/me", &customer.key).await.ok();
     assert_eq!(me["status"], "active");
     browser.client.goto(url).await.unwrap();
-    assert_eq!(browser.text("h1").await, "This order is paid");
+    browser.reads("//h1", "This order is paid").await;
     let forms = browser.client.find_all(Locator::Css("form[action$='/pay']")).await.unwrap();
     assert!(forms.is_empty());
     browser.close().await;
@@ -168,25 +210,22 @@ async fn a_person_lets_everything_happen_that_happens_with_processors() {
     let url = checkout["checkoutUrl"].as_str().unwrap();
     let browser = Browser::start().await;
     browser.client.goto(url).await.unwrap();
+    // Longer than the test can take.
+    browser.fill("#seconds", "3600").await;
     browser.click("button[value=late]").await;
-    browser.says("In 10 seconds it is captured after all.").await;
+    browser.says("In 3600 seconds it is captured after all.").await;
     browser.click("a.button").await;
-    assert_eq!(browser.text(".state").await, "failed");
+    browser.reads(STATE, "failed").await;
     browser.click("button[value=twice]").await;
     browser.click("#back").await;
-    assert_eq!(browser.text(".state.good").await, "captured");
-    let captured = browser.client.find_all(Locator::Css(".state.good")).await.unwrap();
-    assert_eq!(captured.len(), 2);
+    browser.reads(&format!("({STATE})[2]"), "captured").await;
+    browser.reads(&format!("({STATE})[3]"), "captured").await;
 
     let amount = "form[action$='/refund'] input[name=amount]";
-    let field = browser.client.find(Locator::Css(amount)).await.unwrap();
-    field.clear().await.unwrap();
-    field.send_keys("5").await.unwrap();
+    browser.fill(amount, "5").await;
     browser.click("form[action$='/refund'] button").await;
     browser.says("5.00 USD went back.").await;
-    let field = browser.client.find(Locator::Css(amount)).await.unwrap();
-    field.clear().await.unwrap();
-    field.send_keys("99").await.unwrap();
+    browser.fill(amount, "99").await;
     browser.click("form[action$='/refund'] button").await;
     browser.says("That cannot be done").await;
     browser.says("10.00 USD of this payment can still go back").await;
@@ -209,7 +248,7 @@ async fn a_payment_that_fails_is_said_books_nothing_and_can_be_tried_again() {
     browser.client.goto(checkout["checkoutUrl"].as_str().unwrap()).await.unwrap();
     browser.click("button[value=failure]").await;
     assert_eq!(browser.text("a.button").await, "Back to the checkout");
-    assert_eq!(browser.text("h1").await, "The payment failed");
+    browser.reads("//h1", "The payment failed").await;
     browser.click("a.button").await;
     browser.click("button.primary").await;
     assert!(browser.text("#payment-id").await.starts_with("pay_"));
@@ -232,7 +271,7 @@ async fn returning(test: &TestApp, elsewhere: &str) -> String {
 }
 
 pub(crate) async fn arrives(browser: &Browser, url: &str) {
-    let wait = browser.client.wait().at_most(Duration::from_secs(20));
+    let wait = browser.client.wait().at_most(PATIENCE);
     wait.for_url(&url.parse().unwrap()).await.unwrap();
 }
 
@@ -253,7 +292,7 @@ async fn a_person_who_pays_or_gives_up_comes_back_to_where_they_came_from() {
     arrives(&browser, &format!("{}/healthz", panel.url)).await;
     assert!(test.log_position().await > position, "the page has booked the payment");
     browser.client.goto(&url).await.unwrap();
-    assert_eq!(browser.text("h1").await, "This order is paid");
+    browser.reads("//h1", "This order is paid").await;
     browser.click("#onward").await;
     arrives(&browser, &format!("{}/healthz", panel.url)).await;
     browser.close().await;
@@ -343,7 +382,7 @@ async fn every_page_fits_every_width_and_is_legible_in_both_schemes() {
                 let pay = format!("{}/pay", page_of(url));
                 test.send("POST", &pay, "", &[("accept", "application/json")], None).await.ok();
                 browser.client.goto(url).await.unwrap();
-                assert_eq!(browser.text("h1").await, "This order is paid");
+                browser.reads("//h1", "This order is paid").await;
             }
             _open_paid_or_returning => {}
         }
