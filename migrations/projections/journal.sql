@@ -1,5 +1,5 @@
 -- The journal: one row per subject (an invoice, a payment, an adjustment) with the entries that it
--- brought about, oldest first, and the schedules by which its revenue is earned.
+-- brought about (of a refund: sent, and come back), oldest first, and the schedules by which its revenue is earned.
 create table {table} (
     key        text primary key,
     row        json not null,

@@ -82,7 +82,7 @@ pub struct PaymentSubject {
     /// What of it the processor holds for us: less than the amount where a merchant of record keeps
     /// a tax that was inside our price.
     pub held: Money,
-    /// What of the amount went back.
+    /// What of the amount went back and has not come back.
     pub gone: Money,
 }
 
@@ -164,11 +164,11 @@ fn key_of(event: &A) -> Option<String> {
         A::Payment(P::RefundProcessed(it)) => payment(it.payment_id),
         A::Payment(P::RefundReported(it)) => payment(it.payment_id),
         A::Payment(P::DisputeClosed(it)) => payment(it.payment_id),
-        // A refund is posted when it is sent; what failed stays payable; an open dispute moves
-        // nothing.
-        A::Payment(
-            P::PaymentFailed(_) | P::RefundRequested(_) | P::RefundFailed(_) | P::DisputeOpened(_),
-        )
+        // A refund is posted when it is sent, and when what was sent comes back; what was never
+        // sent stays payable.
+        A::Payment(P::RefundFailed(it)) => it.returned.and_then(|it| payment(it.payment_id)),
+        // An open dispute moves nothing.
+        A::Payment(P::PaymentFailed(_) | P::RefundRequested(_) | P::DisputeOpened(_))
         | A::Invoice(I::DocumentRendered(_))
         | A::Profile(_)
         | A::Order(_)

@@ -76,19 +76,23 @@ pub async fn ask(
 fn reserved(account: &Account, id: RefundId) -> Option<(String, Refunding)> {
     let refund = account.payments.refund(id)?;
     let captured = &account.payments.get(refund.payment_id)?.captured;
+    let amount = refund.left().ok()?;
     // Ids are in the order of the log. What was sent since, by whomever, is sent.
-    let counts = |it: &&Arc<Refund>| match it.status {
-        RefundStatus::Processed => true,
+    let asked = |it: &Refund| match it.status {
+        RefundStatus::Processed => false,
         RefundStatus::Requested => it.id <= id,
         RefundStatus::Failed => it.id == id,
     };
-    let sent = account.payments.refunds_of(refund.payment_id).filter(counts);
-    let total_after =
-        Money::sum(captured.amount.currency(), sent.map(|it| it.amount)).unwrap_or(refund.amount);
+    let counts = |it: &Arc<Refund>| {
+        let sent = it.sent.values().copied().collect::<Vec<_>>();
+        sent.into_iter().chain(it.left().ok().filter(|_| asked(it)))
+    };
+    let sums = account.payments.refunds_of(refund.payment_id).flat_map(counts);
+    let total_after = Money::sum(captured.amount.currency(), sums).unwrap_or(amount);
     let refunding = Refunding {
         refund_id: id,
         processor_payment_id: captured.processor_payment_id.clone(),
-        amount: refund.amount,
+        amount,
         captured: captured.amount,
         total_after,
     };

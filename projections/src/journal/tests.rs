@@ -193,6 +193,73 @@ fn a_refund_is_owed_by_its_note_and_sent_by_the_processor() {
     assert_eq!(balance(&sent), 0);
 }
 
+/// What an account comes to at the end.
+fn balance(given: &Given, account: &str) -> i128 {
+    let mut balance = TrialBalance::default();
+    rows(given).iter().flat_map(|row| &row.entries).for_each(|entry| balance.add(entry));
+    balance.balance(daybook_events::Currency::USD, account)
+}
+
+fn answered(given: Given, outcome: RefundOutcome) -> Given {
+    let (account_id, refund_id) = (account_id(), given.last_refund());
+    given.and(RecordRefund { account_id, refund_id, outcome })
+}
+
+fn failed(theirs: &str) -> RefundOutcome {
+    let (processor_refund_id, reason) = (theirs.into(), "account closed".into());
+    RefundOutcome::FailedAs { processor_refund_id, reason }
+}
+
+#[test]
+fn a_refund_that_comes_back_is_owed_again_and_one_that_was_never_sent_posts_nothing() {
+    let asked = given_subscribed("pro").and(refund(Some("5")));
+    let refused = answered(asked.clone(), failed("rfnd_0"));
+    assert_eq!(fold_all::<Journal>(refused.events()), fold_all::<Journal>(asked.events()));
+    let sent = answered(refused, RefundOutcome::Processed("rfnd_1".into()));
+    let accounts = [chart::REFUNDS_PAYABLE, chart::CLEARING];
+    assert_eq!(accounts.map(|it| balance(&sent, it)), [0, 1000]);
+    let back = answered(sent, failed("rfnd_1"));
+    assert_eq!(
+        posted(&back, "refund.failed"),
+        ["assets:Clearing:Sandbox 5.00", "liabilities:RefundsPayable -5.00"]
+    );
+    assert_eq!(accounts.map(|it| balance(&back, it)), [-500, 1500]);
+    let again = answered(back, RefundOutcome::Processed("rfnd_2".into()));
+    assert_eq!(accounts.map(|it| balance(&again, it)), [0, 1000]);
+}
+
+#[test]
+fn what_comes_back_to_a_merchant_brings_its_tax_along() {
+    let given = by_merchant("15", "2.50").and(refund(Some("5")));
+    let sent = answered(given.clone(), RefundOutcome::Processed("rfnd_1".into()));
+    let back = answered(sent, failed("rfnd_1"));
+    assert_eq!(
+        posted(&back, "refund.failed"),
+        [
+            "assets:Clearing:Sandbox 4.17",
+            "income:ContraRevenue:MerchantTax 0.83",
+            "liabilities:RefundsPayable -5.00",
+        ]
+    );
+    for account in [chart::CLEARING, chart::MERCHANT_TAX, chart::REFUNDS_PAYABLE] {
+        assert_eq!(balance(&back, account), balance(&given, account), "{account}");
+    }
+}
+
+#[test]
+fn what_somebody_sends_by_hand_after_a_failure_pays_what_was_owed() {
+    let given = answered(given_subscribed("pro").and(refund(Some("5"))), failed("rfnd_0"));
+    assert_eq!(balance(&given, chart::REFUNDS_PAYABLE), -500);
+    let part = given.clone().and(refunded_outside("pay_1", "rfnd_1", "3"));
+    assert_eq!(balance(&part, chart::REFUNDS_PAYABLE), -200);
+    let whole = part.and(refunded_outside("pay_1", "rfnd_2", "2"));
+    let more = given.and(refunded_outside("pay_1", "rfnd_1", "6"));
+    for (given, went) in [(whole, 500), (more, 600)] {
+        assert_eq!(balance(&given, chart::REFUNDS_PAYABLE), 0);
+        assert_eq!(balance(&given, chart::CLEARING), 1500 - went);
+    }
+}
+
 #[test]
 fn a_refund_made_at_the_processor_comes_from_invoices_credit_and_nowhere() {
     let given = given_subscribed("pro").and(confirm("order_1", "pay_2"));

@@ -19,7 +19,7 @@ use crate::{
     },
     journal::{Bounds, Journal, JournalRow, chart, recognition::Recognition, schedule},
     projection::Projection,
-    refunds::{RefundStatus, Refunds},
+    refunds::{RefundOrigin, RefundRow, RefundStatus, Refunds},
     testing::fold_all,
 };
 
@@ -37,6 +37,7 @@ enum Move {
     Cancel(bool),
     Refund(Option<u32>),
     Sent(bool),
+    Back,
     Settle,
     Grant(u32),
     WriteOff,
@@ -59,6 +60,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         1 => any::<bool>().prop_map(Move::Cancel),
         2 => prop::option::of(1_u32..3_000).prop_map(Move::Refund),
         2 => any::<bool>().prop_map(Move::Sent),
+        2 => Just(Move::Back),
         2 => Just(Move::Settle),
         1 => (1_u32..3_000).prop_map(Move::Grant),
         1 => Just(Move::WriteOff),
@@ -136,6 +138,14 @@ fn command(step: &Move, n: usize, given: &Given) -> Option<Command> {
             };
             RecordRefund { account_id, refund_id: open.refund_id, outcome }.into()
         }
+        Move::Back => {
+            let rows = fold_all::<Refunds>(given.events());
+            let ours = |row: &&RefundRow| row.origin == RefundOrigin::Ledger;
+            let sent = rows.values().filter(ours).find(|row| row.sent.is_positive())?;
+            let processor_refund_id = sent.processor_refund_id.clone()?;
+            let outcome = RefundOutcome::FailedAs { processor_refund_id, reason: "no".into() };
+            RecordRefund { account_id, refund_id: sent.refund_id, outcome }.into()
+        }
         Move::Settle => settle_due().into(),
         Move::Grant(cents) => grant(&amount(cents)).into(),
         Move::WriteOff if open => write_off(given).into(),
@@ -201,7 +211,7 @@ fn nothing_is_left_in_between(given: &Given) {
     assert_eq!(-balance(chart::CUSTOMER_CREDIT), given.account().credit.minor());
     let refunds = fold_all::<Refunds>(given.events());
     let owed = refunds.values().filter(|refund| refund.status != RefundStatus::Processed);
-    let owed: i128 = owed.map(|refund| refund.amount.minor()).sum();
+    let owed: i128 = owed.map(|refund| refund.amount.minor() - refund.sent.minor()).sum();
     assert_eq!(-balance(chart::REFUNDS_PAYABLE), owed);
     let payments = fold_all::<crate::payments::Payments>(given.events());
     let held: i128 = payments
