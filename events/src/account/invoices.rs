@@ -120,6 +120,15 @@ impl Invoices {
         self.of(subscription).filter(|invoice| invoice.is_open())
     }
 
+    /// The invoices of a subscription that billed beyond an instant and keep something of it, oldest
+    /// first.
+    #[must_use]
+    pub fn beyond(&self, subscription: SubscriptionId, at: Timestamp) -> Vec<InvoiceId> {
+        let runs = |line: &Line| line.billed.span.end > at && line.left.net.is_positive();
+        let running = self.of(subscription).filter(|invoice| invoice.lines.iter().any(runs));
+        running.map(|invoice| invoice.id).collect()
+    }
+
     /// How many lines a subscription was billed on a day of a zone. The accounting day will not do:
     /// a whole year that is learned of late posts to the first open one.
     #[must_use]

@@ -34,7 +34,8 @@ impl CancelPlan {
             None => Err(Rejection::NoSubscription),
             Some(live) => {
                 let (subscription_id, at, reason) = (live.id, draft.now(), EndReason::Withdrawn);
-                let ended = SubscriptionEnded { subscription_id, reason, at };
+                let service_over = account.invoices.beyond(subscription_id, at);
+                let ended = SubscriptionEnded { subscription_id, reason, at, service_over };
                 draft.record(StreamId::Account(account_id), ended)
             }
         }

@@ -6,6 +6,7 @@ use daybook_events::{
         AccountEvent as A, Adjusted, AdjustmentUndone, CreditEvent as C, CreditNoteIssued,
         CreditReason, CreditSource, InvoiceEvent as I, InvoiceIssued, MerchantShare,
         PaymentCaptured, PaymentEvent as P, RefundFailed, RefundReported, Returned,
+        SubscriptionEvent as S,
     },
     money::MoneyError,
     totals::TaxAmount,
@@ -145,6 +146,11 @@ fn to_invoice(
             .debit(chart::RECEIVABLE, it.amount)
             .credit(chart::BAD_DEBT, it.amount),
         A::Invoice(I::CreditNoteIssued(it)) => taken_back(invoice, it, recorded),
+        A::Subscription(S::PlanChanged(_) | S::SubscriptionEnded(_)) => {
+            let (position, posting_on) = (recorded.position, recorded.posting_on);
+            invoice.lines.iter_mut().try_for_each(|line| line.end(position, posting_on))?;
+            Ok(Draft::default())
+        }
         A::Invoice(I::DocumentRendered(_))
         | A::Credit(_)
         | A::Payment(_)

@@ -2,7 +2,7 @@
 
 use daybook_events::{
     Money,
-    commands::{ConfirmPayment, DisputeState, RecordRefund, RefundOutcome},
+    commands::{CancelPlan, ConfirmPayment, DisputeState, RecordRefund, RefundOutcome},
     event::MerchantShare,
     testing::*,
 };
@@ -397,6 +397,36 @@ fn a_correction_takes_from_what_is_not_earned_yet_and_the_rest_goes_on() {
         ]
     );
     assert_eq!(earned(&most, "2027-01-01").last().unwrap().0, "2026-05-10");
+}
+
+#[test]
+fn what_is_kept_of_a_service_that_is_over_is_earned_when_it_ends() {
+    let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");
+    let withdrawn = given.clone().and(CancelPlan { account_id: account_id() });
+    assert_eq!(line(&withdrawn, "2026-05-10"), ["0.00", "4.84", "10.16"]);
+    assert_eq!(line(&withdrawn, "2026-05-11"), ["0.00", "15.00", "0.00"]);
+    // An end that the customer may take back ends nothing yet.
+    let cancelled = given.and(cancel(false));
+    assert_eq!(line(&cancelled, "2026-05-11"), ["0.00", "5.32", "9.68"]);
+}
+
+#[test]
+fn a_line_that_a_change_of_plan_finds_credited_already_ends_all_the_same() {
+    let given = given_subscribed("pro").and(refunded_outside("pay_1", "rfnd_1", "10"));
+    let given = given.at("2026-05-16T12:00:00Z");
+    let then = given.clone().and(change_plan("starter"));
+    let notes = |given: &Given| {
+        let types = given.events().iter().map(|it| it.event.type_name());
+        types.filter(|name| *name == "credit_note.issued").count()
+    };
+    assert_eq!(notes(&then), notes(&given), "the rest of the line was given back before");
+    assert_eq!(line(&then, "2026-05-15"), ["10.00", "2.42", "2.58"]);
+    assert_eq!(line(&then, "2026-05-16"), ["10.00", "5.00", "0.00"]);
+    // What is corrected on the same day does not begin it again.
+    let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");
+    let given = given.and(CancelPlan { account_id: account_id() });
+    let given = given.clone().and(credit_invoice(&given, Some("4")));
+    assert_eq!(line(&given, "2026-05-11"), ["4.00", "11.00", "0.00"]);
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use daybook_events::{
-    Currency, Money, Recorded,
-    commands::{ClosePeriod, Command, DisputeState, RecordDispute, RecordRefund, RefundOutcome},
+    Currency, Event, Money, Recorded,
+    commands::{
+        CancelPlan, ClosePeriod, Command, DisputeState, RecordDispute, RecordRefund, RefundOutcome,
+    },
+    event::{AccountEvent, SubscriptionEvent as S},
     invariants::Invariants,
     testing::*,
 };
@@ -35,6 +38,7 @@ enum Move {
     Order(usize),
     Change(usize),
     Cancel(bool),
+    Withdraw,
     Refund(Option<u32>),
     Sent(bool),
     Back,
@@ -58,6 +62,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         2 => (0_usize..4).prop_map(Move::Order),
         4 => (0_usize..4).prop_map(Move::Change),
         1 => any::<bool>().prop_map(Move::Cancel),
+        1 => Just(Move::Withdraw),
         2 => prop::option::of(1_u32..3_000).prop_map(Move::Refund),
         2 => any::<bool>().prop_map(Move::Sent),
         2 => Just(Move::Back),
@@ -128,6 +133,7 @@ fn command(step: &Move, n: usize, given: &Given) -> Option<Command> {
         Move::Order(plan) => order_of(PLANS[plan]).into(),
         Move::Change(plan) => change_plan(PLANS[plan]).into(),
         Move::Cancel(at_period_end) => cancel(at_period_end).into(),
+        Move::Withdraw => CancelPlan { account_id }.into(),
         Move::Refund(cents) => refund(cents.map(amount).as_deref()).into(),
         Move::Sent(arrived) => {
             let rows = fold_all::<Refunds>(given.events());
@@ -257,6 +263,25 @@ fn the_books_tie(given: &Given) {
     }
 }
 
+/// From the day on which a service is over for good, nothing is deferred of what it had billed.
+fn what_is_over_is_earned(given: &Given) {
+    let rows = fold_all::<Journal>(given.events());
+    for recorded in given.events() {
+        let over = match &recorded.event {
+            Event::Account(AccountEvent::Subscription(S::PlanChanged(it))) => &it.service_over,
+            Event::Account(AccountEvent::Subscription(S::SubscriptionEnded(it))) => {
+                &it.service_over
+            }
+            _ => continue,
+        };
+        for line in over.iter().flat_map(|id| rows[&format!("invoice:{id}")].lines()) {
+            let through = recorded.posting_on.max(line.first_day);
+            let deferred = line.deferred(&Bounds { position: i64::MAX, through }).unwrap();
+            assert!(deferred.is_zero(), "{through}: {line:?}");
+        }
+    }
+}
+
 /// A day that was closed is as it was, whatever was recorded after.
 fn what_is_closed_stays(given: &Given) {
     let closed = given.world().book.closed.clone();
@@ -331,6 +356,7 @@ proptest! {
         nothing_is_left_in_between(&given);
         the_books_tie(&given);
         what_is_closed_stays(&given);
+        what_is_over_is_earned(&given);
         a_roll_forward_rolls_forward(&given);
     }
 
