@@ -167,10 +167,11 @@ fn of_subscription(event: &SubscriptionEvent) -> &'static str {
         SubscriptionEvent::TrialStarted(it) if it.lent => ".lent",
         SubscriptionEvent::SubscriptionRenewed(it) => discounted(it.discount.is_some()),
         SubscriptionEvent::PlanChanged(it) if !it.service_over.is_empty() => ".now",
-        SubscriptionEvent::SubscriptionEnded(ended) if !ended.service_over.is_empty() => ".running",
         SubscriptionEvent::SubscriptionEnded(ended) => match ended.reason {
             EndReason::Cancelled => "",
+            EndReason::Refunded if !ended.service_over.is_empty() => ".running",
             EndReason::Refunded => ".refunded",
+            // Its file was written before an end named the invoices that it leaves without service.
             EndReason::Unpaid => ".unpaid",
             EndReason::Withdrawn => ".withdrawn",
         },
