@@ -139,10 +139,11 @@ impl PaymentRow {
         match event {
             // These have no row of a payment to change.
             P::PaymentCaptured(_) | P::PaymentFailed(_) => {}
-            P::RefundFailed(failed) => match failed.returned {
-                Some(Returned { amount, .. }) => self.now_refunded(self.refunded.minus(amount)?),
-                None => {}
-            },
+            P::RefundFailed(failed) => {
+                if let Some(Returned { amount, .. }) = failed.returned {
+                    self.now_refunded(self.refunded.minus(amount)?);
+                }
+            }
             P::PaymentFeeCharged(charged) => {
                 (self.fee, self.fee_tax) = (Some(charged.service), Some(charged.tax));
             }

@@ -267,12 +267,13 @@ fn the_books_tie(given: &Given) {
 fn what_is_over_is_earned(given: &Given) {
     let rows = fold_all::<Journal>(given.events());
     for recorded in given.events() {
-        let over = match &recorded.event {
-            Event::Account(AccountEvent::Subscription(S::PlanChanged(it))) => &it.service_over,
-            Event::Account(AccountEvent::Subscription(S::SubscriptionEnded(it))) => {
-                &it.service_over
-            }
-            _ => continue,
+        let Event::Account(AccountEvent::Subscription(event)) = &recorded.event else { continue };
+        let over = if let S::PlanChanged(it) = event {
+            &it.service_over
+        } else if let S::SubscriptionEnded(it) = event {
+            &it.service_over
+        } else {
+            continue;
         };
         for line in over.iter().flat_map(|id| rows[&format!("invoice:{id}")].lines()) {
             let through = recorded.posting_on.max(line.first_day);
