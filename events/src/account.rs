@@ -33,7 +33,7 @@ use crate::{
     envelope::Recorded,
     event::{
         AccountEvent, AccountOpened, Adjusted, CreditEvent, CreditSource, InvoiceEvent,
-        PaymentEvent, ProfileEvent, SubscriptionEvent,
+        PaymentEvent, PlanChanged, ProfileEvent, SubscriptionEnded, SubscriptionEvent,
     },
     history::HistoryError,
     ids::{AccountId, InvoiceId, OrderId},
@@ -182,6 +182,13 @@ impl Account {
         } else if let SubscriptionEvent::SubscriptionFollowed(followed) = event {
             self.links.followed(followed);
         } else {
+            if let SubscriptionEvent::PlanChanged(PlanChanged { service_over, .. })
+            | SubscriptionEvent::SubscriptionEnded(SubscriptionEnded {
+                service_over, ..
+            }) = event
+            {
+                self.invoices.service_over(service_over)?;
+            }
             self.subscription_mut()?.evolve(event);
         }
         Ok(())

@@ -38,6 +38,7 @@ mod open_account;
 mod open_book;
 mod open_session;
 mod order_plan;
+mod owed_back;
 mod place_order;
 mod processor_run;
 mod publish_plan;

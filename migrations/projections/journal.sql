@@ -1,5 +1,6 @@
 -- The journal: one row per subject (an invoice, a payment, an adjustment) with the entries that it
--- brought about, oldest first, and the schedules by which its revenue is earned.
+-- brought about (of a refund: sent, and come back), oldest first, and the schedules by which its
+-- revenue is earned, up to the day on which its service is over.
 create table {table} (
     key        text primary key,
     row        json not null,

@@ -1,4 +1,5 @@
--- Payments: one row per captured payment, with its fee, its refunds and its disputes.
+-- Payments: one row per captured payment, with its fee, its disputes and its refunds
+-- that were sent and did not come back.
 create table {table} (
     key                  text primary key,
     row                  json not null,

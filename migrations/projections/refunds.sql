@@ -1,4 +1,5 @@
--- Refunds: one row per refund, whether it was sent or not, asked for here or reported.
+-- Refunds: one row per refund, whether it was sent, in part or not, or came back; asked for here or
+-- reported.
 create table {table} (
     key          text primary key,
     row          json not null,

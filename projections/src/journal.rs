@@ -22,7 +22,7 @@ use daybook_events::{
     Event, Money, Recorded,
     event::{
         AccountEvent as A, Adjusted, CreditEvent as C, CreditSource, InvoiceEvent as I,
-        PaymentEvent as P,
+        PaymentEvent as P, SubscriptionEvent as S,
     },
     ids::{AccountId, AdjustmentId, InvoiceId, PaymentId},
 };
@@ -82,7 +82,7 @@ pub struct PaymentSubject {
     /// What of it the processor holds for us: less than the amount where a merchant of record keeps
     /// a tax that was inside our price.
     pub held: Money,
-    /// What of the amount went back.
+    /// What of the amount went back and has not come back.
     pub gone: Money,
 }
 
@@ -138,11 +138,12 @@ impl JournalRow {
 #[derive(Debug)]
 pub struct Journal;
 
-/// The key of the row that an event of an account changes.
-fn key_of(event: &A) -> Option<String> {
-    let invoice = |id: InvoiceId| Some(format!("invoice:{id}"));
-    let payment = |id: PaymentId| Some(format!("payment:{id}"));
-    let adjustment = |id: AdjustmentId| Some(format!("adjustment:{id}"));
+/// The keys of the rows that an event of an account changes.
+fn keys_of(event: &A) -> Vec<String> {
+    let invoice = |id: InvoiceId| vec![format!("invoice:{id}")];
+    let payment = |id: PaymentId| vec![format!("payment:{id}")];
+    let adjustment = |id: AdjustmentId| vec![format!("adjustment:{id}")];
+    let invoices = |ids: &[InvoiceId]| ids.iter().map(|id| format!("invoice:{id}")).collect();
     match event {
         A::Invoice(I::InvoiceIssued(it)) => invoice(it.invoice_id),
         A::Invoice(I::InvoicePaid(it)) => invoice(it.invoice_id),
@@ -151,7 +152,7 @@ fn key_of(event: &A) -> Option<String> {
         A::Credit(C::CreditApplied(it)) => invoice(it.invoice_id),
         A::Credit(C::CreditGranted(it)) => match it.source {
             // Its note has posted it.
-            CreditSource::CreditNote { .. } => None,
+            CreditSource::CreditNote { .. } => Vec::new(),
             CreditSource::Overpayment { payment_id } => payment(payment_id),
             CreditSource::Adjustment { adjustment_id, .. } => adjustment(adjustment_id),
         },
@@ -164,16 +165,21 @@ fn key_of(event: &A) -> Option<String> {
         A::Payment(P::RefundProcessed(it)) => payment(it.payment_id),
         A::Payment(P::RefundReported(it)) => payment(it.payment_id),
         A::Payment(P::DisputeClosed(it)) => payment(it.payment_id),
-        // A refund is posted when it is sent; what failed stays payable; an open dispute moves
-        // nothing.
-        A::Payment(
-            P::PaymentFailed(_) | P::RefundRequested(_) | P::RefundFailed(_) | P::DisputeOpened(_),
-        )
+        // A refund is posted when it is sent, and when what was sent comes back; what was never
+        // sent stays payable.
+        A::Payment(P::RefundFailed(it)) => {
+            it.returned.map(|it| payment(it.payment_id)).unwrap_or_default()
+        }
+        // An open dispute moves nothing.
+        A::Payment(P::PaymentFailed(_) | P::RefundRequested(_) | P::DisputeOpened(_))
         | A::Invoice(I::DocumentRendered(_))
         | A::Profile(_)
         | A::Order(_)
-        | A::Subscription(_)
-        | A::Usage(_) => None,
+        | A::Usage(_) => Vec::new(),
+        // What is kept of a service that is over is earned.
+        A::Subscription(S::PlanChanged(it)) => invoices(&it.service_over),
+        A::Subscription(S::SubscriptionEnded(it)) => invoices(&it.service_over),
+        A::Subscription(_) => Vec::new(),
     }
 }
 
@@ -196,7 +202,7 @@ impl Projection for Journal {
     }
 
     fn keys(recorded: &Recorded) -> Vec<String> {
-        of_account(&recorded.event).and_then(key_of).into_iter().collect()
+        of_account(&recorded.event).map(keys_of).unwrap_or_default()
     }
 
     fn fold(

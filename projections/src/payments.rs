@@ -9,7 +9,7 @@ use daybook_events::{
     Event, Money, Recorded, Timestamp,
     event::{
         AccountEvent as A, DisputeClosed, DisputeOpened, DisputeOutcome, InvoiceEvent,
-        MerchantShare, PaymentCaptured, PaymentEvent as P,
+        MerchantShare, PaymentCaptured, PaymentEvent as P, Returned,
     },
     ids::{AccountId, InvoiceId, OrderId, PaymentId},
     money::MoneyError,
@@ -76,7 +76,7 @@ pub struct PaymentRow {
     pub fee: Option<Money>,
     /// The tax on its service; `null` until it says so.
     pub fee_tax: Option<Money>,
-    /// What the processor has sent back.
+    /// What the processor has sent back and has not come back.
     pub refunded: Money,
     /// What refunds have reserved: requested, sent back and failed ones together.
     pub refund_reserved: Money,
@@ -138,17 +138,24 @@ impl PaymentRow {
     fn moved(&mut self, event: &P) -> Result<(), MoneyError> {
         match event {
             // These have no row of a payment to change.
-            P::PaymentCaptured(_) | P::PaymentFailed(_) | P::RefundFailed(_) => {}
+            P::PaymentCaptured(_) | P::PaymentFailed(_) => {}
+            P::RefundFailed(failed) => {
+                if let Some(Returned { amount, .. }) = failed.returned {
+                    self.now_refunded(self.refunded.minus(amount)?);
+                }
+            }
             P::PaymentFeeCharged(charged) => {
                 (self.fee, self.fee_tax) = (Some(charged.service), Some(charged.tax));
             }
             P::RefundRequested(requested) => {
                 self.refund_reserved = self.refund_reserved.plus(requested.amount)?;
             }
-            P::RefundProcessed(processed) => self.sent_back(processed.amount)?,
+            P::RefundProcessed(processed) => {
+                self.now_refunded(self.refunded.plus(processed.amount)?);
+            }
             P::RefundReported(reported) => {
                 self.refund_reserved = self.refund_reserved.plus(reported.amount)?;
-                self.sent_back(reported.amount)?;
+                self.now_refunded(self.refunded.plus(reported.amount)?);
             }
             P::DisputeOpened(opened) => self.dispute_opened(opened)?,
             P::DisputeClosed(closed) => self.dispute_closed(closed)?,
@@ -156,14 +163,15 @@ impl PaymentRow {
         Ok(())
     }
 
-    fn sent_back(&mut self, amount: Money) -> Result<(), MoneyError> {
-        self.refunded = self.refunded.plus(amount)?;
-        self.status = if self.refunded == self.amount {
+    fn now_refunded(&mut self, refunded: Money) {
+        self.refunded = refunded;
+        self.status = if refunded.is_zero() {
+            PaymentStatus::Captured
+        } else if refunded == self.amount {
             PaymentStatus::Refunded
         } else {
             PaymentStatus::PartiallyRefunded
         };
-        Ok(())
     }
 
     fn dispute_opened(&mut self, opened: &DisputeOpened) -> Result<(), MoneyError> {
@@ -189,8 +197,8 @@ impl PaymentRow {
     }
 }
 
-/// The payment whose row an event changes. A failed refund changes none: it stays reserved. A failed
-/// payment has none.
+/// The payment whose row an event changes. A failed refund stays reserved: it changes the row only
+/// where its money had gone and came back. A failed payment has none.
 fn payment_of(event: &A) -> Option<PaymentId> {
     match event {
         A::Payment(P::PaymentCaptured(captured)) => Some(captured.payment_id),
@@ -200,7 +208,8 @@ fn payment_of(event: &A) -> Option<PaymentId> {
         A::Payment(P::RefundReported(reported)) => Some(reported.payment_id),
         A::Payment(P::DisputeOpened(opened)) => Some(opened.payment_id),
         A::Payment(P::DisputeClosed(closed)) => Some(closed.payment_id),
-        A::Payment(P::RefundFailed(_) | P::PaymentFailed(_)) => None,
+        A::Payment(P::RefundFailed(failed)) => failed.returned.map(|it| it.payment_id),
+        A::Payment(P::PaymentFailed(_)) => None,
         A::Invoice(InvoiceEvent::InvoicePaid(paid)) => paid.payment_id,
         A::Profile(_)
         | A::Order(_)
@@ -310,6 +319,19 @@ mod tests {
         let row = fold_one::<Payments>(given.events());
         assert_eq!((row.refund_reserved, row.refunded), (usd("15"), usd("15")));
         assert_eq!(row.status, PaymentStatus::Refunded);
+    }
+
+    #[test]
+    fn what_came_back_is_not_refunded_and_stays_reserved() {
+        let given = given_subscribed("pro").and(refund(Some("10")));
+        let given = settled(given, RefundOutcome::Processed("rfnd_1".into()));
+        let failed = RefundOutcome::FailedAs {
+            processor_refund_id: "rfnd_1".into(),
+            reason: "account closed".into(),
+        };
+        let row = fold_one::<Payments>(settled(given, failed).events());
+        assert_eq!((row.refund_reserved, row.refunded), (usd("10"), usd("0")));
+        assert_eq!(row.status, PaymentStatus::Captured);
     }
 
     #[test]

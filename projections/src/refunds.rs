@@ -1,14 +1,16 @@
 //! What goes back to customers, why, and has it arrived? Asked by the billing page, by support
 //! when a processor refused, and by finance.
 //!
-//! One row per refund. A failed one may still succeed when it is tried again; then nothing of the
-//! failure is left in the row. One that a processor reported, which nobody had asked for here, was
-//! sent from the start.
+//! One row per refund. A failed one may still succeed when it is tried again, or be sent in parts at
+//! the processor; once the whole is sent, nothing of the failure is left in the row. One that was
+//! sent may come back: then it has failed. One that a processor reported, which nobody had asked for
+//! here, was sent from the start.
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent as A, PaymentEvent as P, RefundReported, RefundRequested},
+    event::{AccountEvent as A, PaymentEvent as P, RefundReported, RefundRequested, Returned},
     ids::{AccountId, PaymentId, RefundId},
+    money::MoneyError,
     refund_policy::Verdict,
 };
 use schemars::JsonSchema;
@@ -24,7 +26,7 @@ pub enum RefundStatus {
     Requested,
     /// Sent back.
     Processed,
-    /// Refused by the processor; still owed.
+    /// Not sent by the processor, or come back, or sent in part only; the rest is still owed.
     Failed,
 }
 
@@ -64,11 +66,14 @@ pub struct RefundRow {
     pub processor: String,
     /// The processor's id of the payment.
     pub processor_payment_id: String,
-    /// The processor's id of the refund; `null` until it was sent.
+    /// What of it was sent and has not come back.
+    pub sent: Money,
+    /// The processor's newest id of the refund, whether it arrived under it or not; `null` until it
+    /// names one.
     pub processor_refund_id: Option<String>,
     /// How far it has come.
     pub status: RefundStatus,
-    /// What the processor said when it refused; `null` where it has not.
+    /// Why it failed, in the processor's words; `null` where it has not.
     pub failure: Option<String>,
     /// The instant of the request, or of the processor's report.
     pub requested_at: Timestamp,
@@ -90,6 +95,7 @@ impl RefundRow {
             unplaced: Money::zero(requested.amount.currency()),
             processor: requested.processor.clone(),
             processor_payment_id: requested.processor_payment_id.clone(),
+            sent: Money::zero(requested.amount.currency()),
             processor_refund_id: None,
             status: RefundStatus::Requested,
             failure: None,
@@ -111,6 +117,7 @@ impl RefundRow {
             unplaced: reported.unplaced,
             processor: reported.processor.clone(),
             processor_payment_id: reported.processor_payment_id.clone(),
+            sent: reported.amount,
             processor_refund_id: Some(reported.processor_refund_id.clone()),
             status: RefundStatus::Processed,
             failure: None,
@@ -119,16 +126,23 @@ impl RefundRow {
         }
     }
 
-    fn after(mut self, event: &P, recorded: &Recorded) -> Self {
+    fn after(mut self, event: &P, recorded: &Recorded) -> Result<Self, MoneyError> {
         match event {
             P::RefundProcessed(processed) => {
-                self.status = RefundStatus::Processed;
+                self.sent = self.sent.plus(processed.amount)?;
                 self.processor_refund_id = Some(processed.processor_refund_id.clone());
-                self.failure = None;
+                if self.sent == self.amount {
+                    (self.status, self.failure) = (RefundStatus::Processed, None);
+                }
             }
             P::RefundFailed(failed) => {
-                self.status = RefundStatus::Failed;
-                self.failure = Some(failed.reason.clone());
+                (self.status, self.failure) = (RefundStatus::Failed, Some(failed.reason.clone()));
+                if let Some(theirs) = &failed.processor_refund_id {
+                    self.processor_refund_id = Some(theirs.clone());
+                }
+                if let Some(Returned { amount, .. }) = failed.returned {
+                    self.sent = self.sent.minus(amount)?;
+                }
             }
             P::PaymentCaptured(_)
             | P::PaymentFeeCharged(_)
@@ -136,9 +150,10 @@ impl RefundRow {
             | P::RefundRequested(_)
             | P::RefundReported(_)
             | P::DisputeOpened(_)
-            | P::DisputeClosed(_) => return self,
+            | P::DisputeClosed(_) => return Ok(self),
         }
-        Self { position: recorded.position, settled_at: Some(recorded.effective_at), ..self }
+        let (position, settled_at) = (recorded.position, Some(recorded.effective_at));
+        Ok(Self { position, settled_at, ..self })
     }
 }
 
@@ -195,7 +210,7 @@ impl Projection for Refunds {
                 let account_id = recorded.account().ok_or_else(missing)?;
                 Ok(Some(RefundRow::reported(reported, account_id, recorded)))
             }
-            Some(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded))),
+            Some(event) => Ok(Some(row.ok_or_else(missing)?.after(event, recorded)?)),
             None => Ok(row),
         }
     }
@@ -250,6 +265,28 @@ mod tests {
         let given = settled(given, RefundOutcome::Processed("rfnd_1".into()));
         let row = fold_one::<Refunds>(given.events());
         assert_eq!((row.status, row.failure), (RefundStatus::Processed, None));
+    }
+
+    #[test]
+    fn one_that_came_back_has_failed_and_one_that_is_sent_in_parts_has_until_the_last() {
+        let asked = given_subscribed("pro").and(refund(Some("5")));
+        let given = settled(asked, RefundOutcome::Processed("rfnd_1".into()));
+        let failed = RefundOutcome::FailedAs {
+            processor_refund_id: "rfnd_1".into(),
+            reason: "account closed".into(),
+        };
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!((row.status, row.sent), (RefundStatus::Processed, usd("5")));
+        let given = settled(given, failed);
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!((row.status, row.sent), (RefundStatus::Failed, usd("0")));
+        assert_eq!(row.failure.as_deref(), Some("account closed"));
+        let given = given.and(refunded_outside("pay_1", "rfnd_2", "3"));
+        let row = fold_one::<Refunds>(given.events());
+        assert_eq!((row.status, row.sent), (RefundStatus::Failed, usd("3")));
+        let row = fold_one::<Refunds>(given.and(refunded_outside("pay_1", "rfnd_3", "2")).events());
+        assert_eq!((row.status, row.sent, row.failure), (RefundStatus::Processed, usd("5"), None));
+        assert_eq!(row.processor_refund_id.as_deref(), Some("rfnd_3"));
     }
 
     #[test]

@@ -139,7 +139,8 @@ impl Processor for Razorpay {
             RefundState::Processed => RefundAnswer::Settled(RefundOutcome::Processed(answer.id)),
             RefundState::Failed => {
                 let reason = format!("Razorpay could not send the refund {}", answer.id);
-                RefundAnswer::Settled(RefundOutcome::Failed(reason))
+                let processor_refund_id = answer.id;
+                RefundAnswer::Settled(RefundOutcome::FailedAs { processor_refund_id, reason })
             }
             RefundState::Pending => RefundAnswer::Pending,
         })

@@ -69,8 +69,10 @@ pub(super) fn of(app: &App, news: &News, found: Found) -> Meaning {
                 RefundState::Pending => return Meaning::Nothing("the refund is on its way"),
                 RefundState::Processed => RefundOutcome::Processed(refund.refund_id.clone()),
                 RefundState::Failed => {
-                    let text = format!("the processor could not send refund {}", refund.refund_id);
-                    RefundOutcome::Failed(text)
+                    let processor_refund_id = refund.refund_id.clone();
+                    let reason =
+                        format!("the processor could not send refund {}", refund.refund_id);
+                    RefundOutcome::FailedAs { processor_refund_id, reason }
                 }
             };
             one(account_id, RecordRefund { account_id, refund_id, outcome })

@@ -76,21 +76,55 @@ pub async fn ask(
 fn reserved(account: &Account, id: RefundId) -> Option<(String, Refunding)> {
     let refund = account.payments.refund(id)?;
     let captured = &account.payments.get(refund.payment_id)?.captured;
+    // Of one that is sent nothing is left: whoever asks again asks the same question.
+    let left = refund.left().ok()?;
+    let amount = if left.is_zero() { refund.amount } else { left };
     // Ids are in the order of the log. What was sent since, by whomever, is sent.
-    let counts = |it: &&Arc<Refund>| match it.status {
-        RefundStatus::Processed => true,
+    let asked = |it: &Refund| match it.status {
+        RefundStatus::Processed => false,
         RefundStatus::Requested => it.id <= id,
         RefundStatus::Failed => it.id == id,
     };
-    let sent = account.payments.refunds_of(refund.payment_id).filter(counts);
-    let total_after =
-        Money::sum(captured.amount.currency(), sent.map(|it| it.amount)).unwrap_or(refund.amount);
+    let counts = |it: &Arc<Refund>| {
+        let sent = it.sent.values().copied().collect::<Vec<_>>();
+        sent.into_iter().chain(it.left().ok().filter(|_| asked(it)))
+    };
+    let sums = account.payments.refunds_of(refund.payment_id).flat_map(counts);
+    let total_after = Money::sum(captured.amount.currency(), sums).unwrap_or(amount);
     let refunding = Refunding {
         refund_id: id,
         processor_payment_id: captured.processor_payment_id.clone(),
-        amount: refund.amount,
+        amount,
         captured: captured.amount,
         total_after,
     };
     Some((captured.processor.clone(), refunding))
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_events::{commands::RecordRefund, testing::*};
+
+    use super::*;
+
+    /// What the newest refund would be asked for, and what is then sent in all.
+    fn asked(given: &Given) -> (Money, Money) {
+        let (name, refunding) = reserved(&given.account(), given.last_refund()).unwrap();
+        assert_eq!(name, "sandbox");
+        (refunding.amount, refunding.total_after)
+    }
+
+    #[test]
+    fn the_question_stays_the_same_but_for_what_was_sent_by_hand() {
+        let given = given_subscribed("pro").and(refund(Some("5")));
+        assert_eq!(asked(&given), (usd("5"), usd("5")));
+        let (account_id, refund_id) = (account_id(), given.last_refund());
+        let record = |outcome| RecordRefund { account_id, refund_id, outcome };
+        let sent = given.clone().and(record(RefundOutcome::Processed("rfnd_1".into())));
+        assert_eq!(asked(&sent), (usd("5"), usd("5")));
+        let failed = given.and(record(RefundOutcome::Failed("no answer".into())));
+        assert_eq!(asked(&failed), (usd("5"), usd("5")));
+        let part = failed.and(refunded_outside("pay_1", "rfnd_2", "3"));
+        assert_eq!(asked(&part), (usd("2"), usd("5")));
+    }
 }

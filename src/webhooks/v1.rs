@@ -10,7 +10,7 @@
 
 use daybook_events::{
     Event, Money, Recorded, Timestamp,
-    event::{AccountEvent, PaymentEvent, SubscriptionEvent as S},
+    event::{AccountEvent, PaymentEvent, RefundProcessed, RefundReported, SubscriptionEvent as S},
     ids::SubscriptionId,
     refund_policy::Eligibility,
 };
@@ -113,7 +113,7 @@ enum Tells {
     Created(SubscriptionId),
     Updated(SubscriptionId),
     Canceled(SubscriptionId, Timestamp),
-    Refunded,
+    Refunded(Money),
 }
 
 /// Whether an event can be one of the four, as far as it tells by itself.
@@ -148,8 +148,9 @@ fn tells(event: &Event) -> Option<Tells> {
             | S::LimitsReapplied(_) => None,
         },
         Event::Account(AccountEvent::Payment(
-            PaymentEvent::RefundProcessed(_) | PaymentEvent::RefundReported(_),
-        )) => Some(Tells::Refunded),
+            PaymentEvent::RefundProcessed(RefundProcessed { amount, .. })
+            | PaymentEvent::RefundReported(RefundReported { amount, .. }),
+        )) => Some(Tells::Refunded(*amount)),
         Event::Account(_)
         | Event::Plan(_)
         | Event::Coupon(_)
@@ -167,7 +168,7 @@ pub fn of(events: &[Recorded]) -> Result<Option<Webhook>, FoldError> {
     let Some((told, before)) = events.split_last() else { return Ok(None) };
     match tells(&told.event) {
         None => Ok(None),
-        Some(Tells::Refunded) => refunded(told, events),
+        Some(Tells::Refunded(amount)) => refunded(told, amount, events),
         Some(Tells::Created(id)) => match row::<Subscriptions>(&id, before)? {
             None => created(id, told, events),
             Some(_) => updated(id, events),
@@ -208,12 +209,16 @@ fn canceled(id: SubscriptionId, at: Timestamp) -> Webhook {
     Webhook::SubscriptionCanceled { subscription_id: id.to_string(), effective_date }
 }
 
-fn refunded(told: &Recorded, events: &[Recorded]) -> Result<Option<Webhook>, FoldError> {
+fn refunded(
+    told: &Recorded,
+    amount: Money,
+    events: &[Recorded],
+) -> Result<Option<Webhook>, FoldError> {
     let keys = Refunds::keys(told);
     let row = keys.first().map(|id| as_of::row::<Refunds>(id, events)).transpose()?.flatten();
     Ok(row.map(|row| Webhook::RefundProcessed {
         refund_id: row.refund_id.to_string(),
-        amount: minor(row.amount),
+        amount: minor(amount),
         reason: row.reason.unwrap_or_else(|| UNASKED.to_owned()),
         eligibility: Granted {
             // The policy was not asked about what somebody sent back at the processor.

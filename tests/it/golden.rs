@@ -146,6 +146,7 @@ fn of_order(event: &OrderEvent) -> &'static str {
 fn of_payment(event: &PaymentEvent) -> &'static str {
     match event {
         PaymentEvent::PaymentCaptured(captured) if captured.merchant.is_some() => ".merchant",
+        PaymentEvent::RefundFailed(failed) if failed.returned.is_some() => ".returned",
         PaymentEvent::DisputeClosed(closed) => match closed.outcome {
             DisputeOutcome::Won => "",
             DisputeOutcome::Lost => ".lost",
@@ -165,9 +166,12 @@ fn of_subscription(event: &SubscriptionEvent) -> &'static str {
         SubscriptionEvent::SubscriptionActivated(it) => discounted(it.discount.is_some()),
         SubscriptionEvent::TrialStarted(it) if it.lent => ".lent",
         SubscriptionEvent::SubscriptionRenewed(it) => discounted(it.discount.is_some()),
+        SubscriptionEvent::PlanChanged(it) if !it.service_over.is_empty() => ".now",
         SubscriptionEvent::SubscriptionEnded(ended) => match ended.reason {
             EndReason::Cancelled => "",
+            EndReason::Refunded if !ended.service_over.is_empty() => ".running",
             EndReason::Refunded => ".refunded",
+            // Its file was written before an end named the invoices that it leaves without service.
             EndReason::Unpaid => ".unpaid",
             EndReason::Withdrawn => ".withdrawn",
         },

@@ -65,7 +65,7 @@ class Line:
         deferred = sum((self.days.pop(on) for on in later), ZERO)
         unearned = min(net, deferred)
         first = max(self.first, posting_on)
-        end = first + DAY if ends else max(self.end, first + DAY)
+        end = self.end = first + DAY if ends else max(self.end, first + DAY)
         self.spread(deferred - unearned, first, end, posting_on)
         self.credited += unearned
         return unearned
@@ -159,6 +159,15 @@ class Books:
             ("liabilities:RefundsPayable", -money(it["to_refund"])),
         )
 
+    # --- the end of a service ---------------------------------------------------------------------
+
+    def service_over(self, it, on, line):
+        for key in it.get("service_over", []):
+            for billed in self.lines[key]:
+                billed.take_back(ZERO, True, on)
+
+    subscription_plan_changed = subscription_ended = service_over
+
     # --- money ------------------------------------------------------------------------------------
 
     def payment_captured(self, it, on, line):
@@ -190,6 +199,12 @@ class Books:
     def refund_processed(self, it, on, line):
         amount = money(it["amount"])
         self.gone(it["payment_id"], on, amount, ("liabilities:RefundsPayable", amount))
+
+    def refund_failed(self, it, on, line):
+        returned = it.get("returned")
+        if returned:
+            amount = -money(returned["amount"])
+            self.gone(returned["payment_id"], on, amount, ("liabilities:RefundsPayable", amount))
 
     def refund_reported(self, it, on, line):
         self.gone(

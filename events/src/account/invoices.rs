@@ -69,6 +69,8 @@ pub struct Invoice {
     pub dunning: Vec<DunningDate>,
     /// The payments that went into it.
     pub payments: Vec<PaymentId>,
+    /// Whether what it billed is given no longer.
+    pub service_over: bool,
 }
 
 impl Invoice {
@@ -118,6 +120,16 @@ impl Invoices {
     /// The invoices of a subscription with something to pay, oldest first.
     pub fn open_of(&self, subscription: SubscriptionId) -> impl Iterator<Item = &Arc<Invoice>> {
         self.of(subscription).filter(|invoice| invoice.is_open())
+    }
+
+    /// The invoices of a subscription that billed beyond an instant what is still given and was not
+    /// taken back whole, oldest first.
+    #[must_use]
+    pub fn beyond(&self, subscription: SubscriptionId, at: Timestamp) -> Vec<InvoiceId> {
+        let runs = |line: &Line| line.billed.span.end > at && line.left.net.is_positive();
+        let given = self.of(subscription).filter(|invoice| !invoice.service_over);
+        let running = given.filter(|invoice| invoice.lines.iter().any(runs));
+        running.map(|invoice| invoice.id).collect()
     }
 
     /// How many lines a subscription was billed on a day of a zone. The accounting day will not do:
@@ -177,6 +189,7 @@ impl Invoices {
             written_off: Money::zero(issued.totals.total.currency()),
             dunning: issued.dunning.clone(),
             payments: Vec::new(),
+            service_over: false,
         };
         let invoice_id = invoice.id;
         self.document_issued(DocumentOf::Invoice { invoice_id }, recorded);
@@ -210,6 +223,16 @@ impl Invoices {
         self.change(applied.invoice_id, |invoice| {
             invoice.due = invoice.due.minus(applied.amount)?;
             Ok(())
+        })
+    }
+
+    /// What these invoices billed is given no longer.
+    pub(super) fn service_over(&mut self, ids: &[InvoiceId]) -> Result<(), HistoryError> {
+        ids.iter().try_for_each(|id| {
+            self.change(*id, |invoice| {
+                invoice.service_over = true;
+                Ok(())
+            })
         })
     }
 

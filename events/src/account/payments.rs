@@ -9,7 +9,8 @@ use super::in_order::InOrder;
 use crate::{
     event::{
         DisputeClosed, DisputeOpened, DisputeOutcome, PaymentCaptured, PaymentEvent as E,
-        PaymentFeeCharged, RefundReported, RefundRequested,
+        PaymentFeeCharged, RefundFailed, RefundProcessed, RefundReported, RefundRequested,
+        Returned,
     },
     history::HistoryError,
     ids::{PaymentId, RefundId},
@@ -33,7 +34,7 @@ pub struct Payment {
     /// What refunds have reserved or sent back of it. A failed refund stays reserved: the amount
     /// is owed to the customer.
     pub refunded: Money,
-    /// What of that has been sent back, by the processor's word.
+    /// What of that has been sent back and has not come back, by the processor's word.
     pub sent_back: Money,
     /// What the processor kept of it, once that is known.
     pub fee: Option<PaymentFeeCharged>,
@@ -136,7 +137,7 @@ pub enum RefundStatus {
     Requested,
     /// Sent back.
     Processed,
-    /// Refused by the processor; still owed.
+    /// Not sent by the processor, or come back, or sent in part only; the rest is still owed.
     Failed,
 }
 
@@ -162,11 +163,23 @@ pub struct Refund {
     pub origin: RefundOrigin,
     /// How far it has come.
     pub status: RefundStatus,
-    /// The processor's id of it, once it was sent back.
-    pub processor_refund_id: Option<String>,
+    /// What was sent back under which id of the processor's and has not come back: the whole at
+    /// once, or one that failed in parts.
+    pub sent: OrdMap<String, Money>,
+    /// The processor's ids under which it failed: what they are said to have sent is old news.
+    pub failed_as: OrdSet<String>,
 }
 
 impl Refund {
+    /// What is still to be sent.
+    ///
+    /// # Errors
+    /// Never for a history that holds together.
+    pub fn left(&self) -> Result<Money, MoneyError> {
+        let sent = Money::sum(self.amount.currency(), self.sent.values().copied())?;
+        self.amount.minus_to_zero(sent)
+    }
+
     fn requested(requested: &RefundRequested) -> Self {
         Self {
             id: requested.refund_id,
@@ -174,7 +187,8 @@ impl Refund {
             amount: requested.amount,
             origin: RefundOrigin::Ledger,
             status: RefundStatus::Requested,
-            processor_refund_id: None,
+            sent: OrdMap::new(),
+            failed_as: OrdSet::new(),
         }
     }
 
@@ -185,7 +199,8 @@ impl Refund {
             amount: reported.amount,
             origin: RefundOrigin::Processor,
             status: RefundStatus::Processed,
-            processor_refund_id: Some(reported.processor_refund_id.clone()),
+            sent: OrdMap::unit(reported.processor_refund_id.clone(), reported.amount),
+            failed_as: OrdSet::new(),
         }
     }
 }
@@ -256,12 +271,8 @@ impl Payments {
                 Ok(())
             }
             E::RefundRequested(requested) => self.began(Refund::requested(requested)),
-            E::RefundProcessed(processed) => {
-                let (id, theirs) = (processed.refund_id, processed.processor_refund_id.clone());
-                self.settled(id, RefundStatus::Processed, Some(theirs))?;
-                self.sent_back(processed.payment_id, processed.amount)
-            }
-            E::RefundFailed(failed) => self.settled(failed.refund_id, RefundStatus::Failed, None),
+            E::RefundProcessed(processed) => self.processed(processed),
+            E::RefundFailed(failed) => self.refund_failed(failed),
             E::RefundReported(reported) => {
                 self.began(Refund::reported(reported))?;
                 self.sent_back(reported.payment_id, reported.amount)
@@ -285,16 +296,28 @@ impl Payments {
         Ok(())
     }
 
-    fn settled(
-        &mut self,
-        id: RefundId,
-        status: RefundStatus,
-        theirs: Option<String>,
-    ) -> Result<(), HistoryError> {
-        let refund = self.refunds.get_mut(id);
-        let refund = refund.ok_or_else(|| HistoryError::Missing(format!("refund {id}")))?;
-        refund.status = status;
-        refund.processor_refund_id = theirs;
+    fn processed(&mut self, processed: &RefundProcessed) -> Result<(), HistoryError> {
+        let refund = self.refund_mut(processed.refund_id)?;
+        let theirs = processed.processor_refund_id.clone();
+        let before = refund.sent.get(&theirs).copied();
+        let nothing = Money::zero(processed.amount.currency());
+        refund.sent.insert(theirs, before.unwrap_or(nothing).plus(processed.amount)?);
+        if refund.left()?.is_zero() {
+            refund.status = RefundStatus::Processed;
+        }
+        self.sent_back(processed.payment_id, processed.amount)
+    }
+
+    fn refund_failed(&mut self, failed: &RefundFailed) -> Result<(), HistoryError> {
+        let refund = self.refund_mut(failed.refund_id)?;
+        refund.status = RefundStatus::Failed;
+        if let Some(theirs) = &failed.processor_refund_id {
+            refund.failed_as.insert(theirs.clone());
+            refund.sent.remove(theirs);
+        }
+        let Some(Returned { payment_id, amount }) = failed.returned else { return Ok(()) };
+        let payment = self.payment_mut(payment_id)?;
+        payment.sent_back = payment.sent_back.minus(amount)?;
         Ok(())
     }
 
@@ -302,6 +325,11 @@ impl Payments {
         let payment = self.payment_mut(id)?;
         payment.sent_back = payment.sent_back.plus(amount)?;
         Ok(())
+    }
+
+    fn refund_mut(&mut self, id: RefundId) -> Result<&mut Refund, HistoryError> {
+        let refund = self.refunds.get_mut(id);
+        refund.ok_or_else(|| HistoryError::Missing(format!("refund {id}")))
     }
 
     fn dispute_opened(&mut self, opened: &DisputeOpened) -> Result<(), HistoryError> {

@@ -54,7 +54,8 @@ impl ApplyPlan {
             // What is paid for takes the place of what was lent.
             Some(live) if live.lent => {
                 let (subscription_id, at, reason) = (live.id, draft.now(), EndReason::Withdrawn);
-                let ended = SubscriptionEnded { subscription_id, reason, at };
+                let service_over = account.invoices.beyond(subscription_id, at);
+                let ended = SubscriptionEnded { subscription_id, reason, at, service_over };
                 draft.record(StreamId::Account(account.id), ended)?;
                 let account = draft.account(self.account_id)?;
                 self.begin(draft, &account)

@@ -34,7 +34,8 @@ impl CancelPlan {
             None => Err(Rejection::NoSubscription),
             Some(live) => {
                 let (subscription_id, at, reason) = (live.id, draft.now(), EndReason::Withdrawn);
-                let ended = SubscriptionEnded { subscription_id, reason, at };
+                let service_over = account.invoices.beyond(subscription_id, at);
+                let ended = SubscriptionEnded { subscription_id, reason, at, service_over };
                 draft.record(StreamId::Account(account_id), ended)
             }
         }
@@ -44,7 +45,10 @@ impl CancelPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::*;
+    use crate::{
+        event::{AccountEvent, Event, SubscriptionEvent as S},
+        testing::*,
+    };
 
     fn cancel_plan() -> CancelPlan {
         CancelPlan { account_id: account_id() }
@@ -63,6 +67,32 @@ mod tests {
         then.recorded(&["subscription.ended"]);
         given_account().when(cancel_plan()).rejected("no_subscription");
         given_subscribed("pro").and(cancel_plan()).when(cancel_plan()).rejected("no_subscription");
+    }
+
+    /// How many invoices the newest end or change leaves without service.
+    fn left_without(given: &Given) -> usize {
+        given.last(|event| match event {
+            Event::Account(AccountEvent::Subscription(S::SubscriptionEnded(it))) => {
+                Some(it.service_over.len())
+            }
+            Event::Account(AccountEvent::Subscription(S::PlanChanged(it))) => {
+                Some(it.service_over.len())
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn an_end_for_good_names_each_running_invoice_once() {
+        let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");
+        assert_eq!(left_without(&given.clone().and(cancel_plan())), 1);
+        assert_eq!(left_without(&given.clone().and(crate::testing::cancel(false))), 0);
+        let changed = given.and(change_plan("enterprise_lite"));
+        assert_eq!(left_without(&changed), 1);
+        // The first invoice was named by the change; the end names the second alone.
+        assert_eq!(left_without(&changed.and(cancel_plan())), 1);
+        let whole = given_subscribed("pro").and(refund(None));
+        assert_eq!(left_without(&whole), 0, "nothing is kept of it");
     }
 
     #[test]

@@ -38,7 +38,9 @@ impl CancelSubscription {
                 .record(stream, CancellationScheduled { subscription_id, takes_effect_at });
         }
         let (at, reason) = (draft.now(), EndReason::Cancelled);
-        draft.record(stream, SubscriptionEnded { subscription_id, reason, at })
+        // It may be taken back until the period ends: what was billed goes on being earned.
+        let service_over = Vec::new();
+        draft.record(stream, SubscriptionEnded { subscription_id, reason, at, service_over })
     }
 }
 

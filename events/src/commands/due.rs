@@ -156,7 +156,9 @@ fn end(
     reason: EndReason,
     at: Timestamp,
 ) -> Result<(), Rejection> {
-    let ended = SubscriptionEnded { subscription_id: subscription.id, reason, at };
+    let subscription_id = subscription.id;
+    let service_over = account.invoices.beyond(subscription_id, at);
+    let ended = SubscriptionEnded { subscription_id, reason, at, service_over };
     draft.record_as_of(StreamId::Account(account.id), at, ended)
 }
 

@@ -110,6 +110,7 @@ pub(super) fn changed(subscription: &Subscription, to: HeldPlan, at: Timestamp) 
         period_index,
         period,
         discount: subscription.discount.clone(),
+        service_over: Vec::new(),
     }
 }
 
@@ -154,7 +155,9 @@ fn end_followed(
     if word.status == ProcessorStatus::Expired {
         let at = word.ends_at.unwrap_or(word.updated_at);
         let reason = EndReason::Cancelled;
-        return Some(SubscriptionEnded { subscription_id, reason, at }.into());
+        // Its invoices are the processor's, and so is what it gives back of them.
+        let service_over = Vec::new();
+        return Some(SubscriptionEnded { subscription_id, reason, at, service_over }.into());
     }
     if is_cancelled && (!was_cancelled || subscription.cancelling) {
         let said = word.ends_at.unwrap_or_else(|| expected_end(account, subscription, now));

@@ -1,18 +1,20 @@
 //! Record that money went back which nobody had asked for here: somebody pressed a button at the
 //! processor. It has gone, so it is booked, once for each refund of the processor's.
 //!
-//! Credit notes take it from the invoices that the payment went into, newest first; then it comes
-//! out of the account's credit; the rest is left unplaced. The subscription goes on: whoever gave
-//! the money back did not say that it ends.
+//! It first pays what refunds of that payment still owe that failed ([`owed_back`]): whoever saw one
+//! fail sends it by hand. Of what is left, credit notes take it from the invoices that the payment
+//! went into, newest first; then it comes out of the account's credit; the rest is left unplaced.
+//! The subscription goes on: whoever gave the money back did not say that it ends.
 
 use std::sync::Arc;
 
 use super::{
     billing::{self, Crediting},
+    owed_back::{self, Sent},
     reasons::{check_amount, check_processor_id, payment_of},
 };
 use crate::{
-    account::{Invoice, Payment},
+    account::{Invoice, Payment, RefundStatus},
     draft::Draft,
     envelope::StreamId,
     event::{CreditReason, RefundReported},
@@ -43,12 +45,18 @@ impl RecordOutsideRefund {
         check_amount(&account, self.amount)?;
         let theirs = self.processor_refund_id.as_str();
         let mut known = account.payments.refunds_of(payment.captured.payment_id);
-        if known.any(|refund| refund.processor_refund_id.as_deref() == Some(theirs)) {
+        if known.any(|it| it.sent.contains_key(theirs) || it.failed_as.contains(theirs)) {
             return Err(Rejection::RefundKnown { refund: theirs.to_owned() });
         }
         let amount = payment.in_our_terms(self.amount)?;
         check_amount(&account, amount)?;
-        report(draft, self.account_id, payment.captured.payment_id, theirs, amount)
+        let (account_id, payment_id) = (self.account_id, payment.captured.payment_id);
+        let sent = Sent { account_id, payment_id, theirs, sum: amount, residue: 0 };
+        let left = owed_back::settle(draft, &sent, |it| it.status == RefundStatus::Failed)?;
+        if left.is_zero() {
+            return Ok(());
+        }
+        report(draft, account_id, payment_id, theirs, left)
     }
 }
 
@@ -211,6 +219,85 @@ mod tests {
         let rupees = Money::parse("1", Currency::INR).unwrap();
         let foreign = RecordOutsideRefund { amount: rupees, ..refunded_outside("pay_1", "r", "1") };
         given.when(foreign).rejected("currency_mismatch");
+    }
+
+    /// Pro, of which so much was asked back and failed.
+    fn given_failed(amount: &str) -> Given {
+        let given = given_subscribed("pro").and(refund(Some(amount)));
+        let (account_id, refund_id) = (account_id(), given.last_refund());
+        let (processor_refund_id, reason) = ("rfnd_f".to_owned(), "account closed".to_owned());
+        let outcome = RefundOutcome::FailedAs { processor_refund_id, reason };
+        given.and(RecordRefund { account_id, refund_id, outcome })
+    }
+
+    /// What is still to be sent of the newest refund that was asked for, and how far it has come.
+    fn left(given: &Given) -> (Money, RefundStatus) {
+        let account = given.account();
+        let refund = account.payments.refund(given.last_refund()).unwrap();
+        (refund.left().unwrap(), refund.status)
+    }
+
+    #[test]
+    fn what_failed_is_paid_first_and_no_invoice_pays_for_it_again() {
+        let given = given_failed("15");
+        given
+            .clone()
+            .when(refunded_outside("pay_1", "rfnd_1", "15"))
+            .recorded(&["refund.processed"]);
+        let given = given.and(refunded_outside("pay_1", "rfnd_1", "15"));
+        assert_eq!(left(&given), (usd("0"), RefundStatus::Processed));
+        given.clone().when(refunded_outside("pay_1", "rfnd_1", "15")).rejected("refund_known");
+        let more = refunded_outside("pay_1", "rfnd_2", "0.01");
+        given.when(more).rejected("refund_exceeds_captured");
+    }
+
+    #[test]
+    fn what_is_more_than_failed_nobody_had_asked_for() {
+        let given = given_failed("5");
+        let then = given.clone().when(refunded_outside("pay_1", "rfnd_1", "7"));
+        then.recorded(&["refund.processed", "refund.reported"]);
+        // What was paid and not asked back became credit when the refund was asked for.
+        assert_eq!(placed(&then), ["0.00 USD", "2.00 USD", "0.00 USD"]);
+        let payment = then.account().payments.iter().next().unwrap().clone();
+        assert_eq!((payment.refunded, payment.sent_back), (usd("7"), usd("7")));
+        given
+            .and(refunded_outside("pay_1", "rfnd_1", "7"))
+            .when(refunded_outside("pay_1", "rfnd_1", "7"))
+            .rejected("refund_known");
+    }
+
+    #[test]
+    fn what_is_less_than_failed_is_a_part_of_it() {
+        let given = given_failed("5").and(refunded_outside("pay_1", "rfnd_1", "3"));
+        assert_eq!(left(&given), (usd("2"), RefundStatus::Failed));
+        given.clone().when(refunded_outside("pay_1", "rfnd_1", "3")).rejected("refund_known");
+        let whole = given.clone().and(refunded_outside("pay_1", "rfnd_2", "2"));
+        assert_eq!(left(&whole), (usd("0"), RefundStatus::Processed));
+        // By hand, whoever settles it sends the rest.
+        let (account_id, refund_id) = (account_id(), given.last_refund());
+        let record = |outcome| RecordRefund { account_id, refund_id, outcome };
+        let settled = given.clone().and(record(RefundOutcome::Processed("SEPA 1".into())));
+        let payment = settled.account().payments.iter().next().unwrap().clone();
+        assert_eq!((payment.refunded, payment.sent_back), (usd("5"), usd("5")));
+        // A part that comes back is owed as well.
+        let (processor_refund_id, reason) = ("rfnd_1".to_owned(), String::new());
+        let back = given.and(record(RefundOutcome::FailedAs { processor_refund_id, reason }));
+        assert_eq!(left(&back), (usd("5"), RefundStatus::Failed));
+    }
+
+    #[test]
+    fn what_waits_for_its_answer_is_not_meant() {
+        let given = given_subscribed("pro").and(refund(Some("5")));
+        let then = given.clone().when(refunded_outside("pay_1", "rfnd_1", "5"));
+        then.recorded(&["refund.reported"]);
+        assert_eq!(left(&given.and(refunded_outside("pay_1", "rfnd_1", "5"))).0, usd("5"));
+    }
+
+    #[test]
+    fn a_refund_of_another_payment_is_not_meant() {
+        let given = given_failed("5").and(confirm("order_1", "pay_2"));
+        let then = given.when(refunded_outside("pay_2", "rfnd_1", "5"));
+        then.recorded(&["refund.reported"]);
     }
 
     #[test]

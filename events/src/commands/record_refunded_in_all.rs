@@ -4,17 +4,14 @@
 //!
 //! A sum that is not more than what is booked is old news, whatever its order.
 
-use std::sync::Arc;
-
 use super::{
+    owed_back::{self, Sent},
     reasons::{check_amount, payment_of},
     record_outside_refund::report,
 };
 use crate::{
-    account::{Payment, Refund, RefundStatus},
+    account::{Payment, RefundStatus},
     draft::Draft,
-    envelope::StreamId,
-    event::RefundProcessed,
     ids::AccountId,
     money::Money,
     rejection::Rejection,
@@ -43,39 +40,14 @@ impl RecordRefundedInAll {
         }
         let theirs = format!("{}#{}", self.processor_payment_id, self.total.minor());
         let payment_id = payment.captured.payment_id;
-        let mut waiting: Vec<_> =
-            account.payments.refunds_of(payment_id).filter(waits).cloned().collect();
-        while let Some(refund) = next(&mut waiting, left, residue(payment)) {
-            left = left.minus_to_zero(refund.amount)?;
-            let processed = RefundProcessed {
-                refund_id: refund.id,
-                payment_id,
-                processor_refund_id: theirs.clone(),
-                amount: refund.amount,
-            };
-            draft.record(StreamId::Account(account.id), processed)?;
-        }
-        if left.minor() <= residue(payment) {
+        let (account_id, residue) = (account.id, residue(payment));
+        let sent = Sent { account_id, payment_id, theirs: &theirs, sum: left, residue };
+        left = owed_back::settle(draft, &sent, |refund| refund.status != RefundStatus::Processed)?;
+        if left.minor() <= residue {
             return Ok(());
         }
         report(draft, self.account_id, payment_id, &theirs, left)
     }
-}
-
-fn waits(refund: &&Arc<Refund>) -> bool {
-    match refund.status {
-        RefundStatus::Requested | RefundStatus::Failed => true,
-        RefundStatus::Processed => false,
-    }
-}
-
-/// Takes out the refund that a sum settles next: one of exactly that amount before all, else the
-/// oldest that fits into it.
-fn next(waiting: &mut Vec<Arc<Refund>>, sum: Money, residue: i128) -> Option<Arc<Refund>> {
-    let over = |refund: &Arc<Refund>| refund.amount.minor() - sum.minor();
-    let exact = waiting.iter().position(|refund| over(refund).abs() <= residue);
-    let place = exact.or_else(|| waiting.iter().position(|refund| over(refund) <= 0));
-    place.map(|place| waiting.remove(place))
 }
 
 /// By how many minor units a merchant's sum may stray from ours: both round, where its sums hold a
@@ -86,6 +58,8 @@ fn residue(payment: &Payment) -> i128 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         account::RefundOrigin,
@@ -119,7 +93,7 @@ mod tests {
             .account()
             .payments
             .refunds_of(payment(&given).captured.payment_id)
-            .filter_map(|refund| refund.processor_refund_id.clone())
+            .flat_map(|refund| refund.sent.keys().cloned().collect::<Vec<_>>())
             .collect();
         assert_eq!(ids, ["pay_1#400", "pay_1#1000"]);
         given.when(refunded_in_all("pay_1", "15.01")).rejected("refund_exceeds_captured");

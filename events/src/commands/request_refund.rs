@@ -194,7 +194,9 @@ fn end(draft: &mut Draft, id: AccountId, subscription: &Subscription) -> Result<
         return Ok(());
     }
     let reason = EndReason::Refunded;
-    draft.record(StreamId::Account(id), SubscriptionEnded { subscription_id, reason, at })
+    let service_over = account.invoices.beyond(subscription_id, at);
+    let ended = SubscriptionEnded { subscription_id, reason, at, service_over };
+    draft.record(StreamId::Account(id), ended)
 }
 
 #[cfg(test)]

@@ -113,7 +113,8 @@ pub struct RefundRequested {
     pub refundable_before: Money,
 }
 
-/// The processor sent the money back.
+/// The processor sent money back: the whole of a refund, or what it was seen to send of one that had
+/// failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundProcessed {
@@ -123,11 +124,11 @@ pub struct RefundProcessed {
     pub payment_id: PaymentId,
     /// The processor's id of the refund.
     pub processor_refund_id: String,
-    /// How much.
+    /// How much; less than the refund where somebody sent a part of it at the processor.
     pub amount: Money,
 }
 
-/// The processor did not send the money; it stays payable to the customer.
+/// The processor did not send the money, or it came back; it stays payable to the customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundFailed {
@@ -135,6 +136,22 @@ pub struct RefundFailed {
     pub refund_id: RefundId,
     /// What the processor said.
     pub reason: String,
+    /// The processor's id of the refund that failed; absent where it made none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor_refund_id: Option<String>,
+    /// What had been sent under that id and came back; absent where nothing had been sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
+}
+
+/// Money that a refund had sent and that came back to the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Returned {
+    /// The payment that it had gone back to.
+    pub payment_id: PaymentId,
+    /// How much.
+    pub amount: Money,
 }
 
 /// Money went back that the ledger had not asked for: somebody pressed a button at the processor.

@@ -120,6 +120,10 @@ pub struct PlanChanged {
     pub period: Span,
     /// The coupon's discount that is left for later periods.
     pub discount: Option<HeldDiscount>,
+    /// Invoices that billed beyond this instant what is given no longer: credit notes take back what
+    /// is not kept of them, and what is kept is earned. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_over: Vec<InvoiceId>,
 }
 
 /// The subscription will move to another plan or cycle when its period ends.
@@ -240,6 +244,10 @@ pub struct SubscriptionEnded {
     pub reason: EndReason,
     /// From when.
     pub at: Timestamp,
+    /// Invoices that billed beyond this instant what is given no longer, for good: what is kept of
+    /// them is earned. Absent where there is none, or where the customer may still take the end back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_over: Vec<InvoiceId>,
 }
 
 /// The subscription's limits differ from its plan's.

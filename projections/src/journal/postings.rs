@@ -5,7 +5,8 @@ use daybook_events::{
     event::{
         AccountEvent as A, Adjusted, AdjustmentUndone, CreditEvent as C, CreditNoteIssued,
         CreditReason, CreditSource, InvoiceEvent as I, InvoiceIssued, MerchantShare,
-        PaymentCaptured, PaymentEvent as P, RefundReported,
+        PaymentCaptured, PaymentEvent as P, RefundFailed, RefundReported, Returned,
+        SubscriptionEvent as S,
     },
     money::MoneyError,
     totals::TaxAmount,
@@ -145,6 +146,11 @@ fn to_invoice(
             .debit(chart::RECEIVABLE, it.amount)
             .credit(chart::BAD_DEBT, it.amount),
         A::Invoice(I::CreditNoteIssued(it)) => taken_back(invoice, it, recorded),
+        A::Subscription(S::PlanChanged(_) | S::SubscriptionEnded(_)) => {
+            let (position, posting_on) = (recorded.position, recorded.posting_on);
+            invoice.lines.iter_mut().try_for_each(|line| line.end(position, posting_on))?;
+            Ok(Draft::default())
+        }
         A::Invoice(I::DocumentRendered(_))
         | A::Credit(_)
         | A::Payment(_)
@@ -215,6 +221,14 @@ impl PaymentSubject {
         self.held_of(self.gone)?.minus(before)
     }
 
+    /// Puts a part that was taken out back, and says how much of it the processor holds again: then
+    /// all is as though it had never been taken out.
+    fn put_back(&mut self, amount: Money) -> Result<Money, MoneyError> {
+        let before = self.held_of(self.gone)?;
+        self.gone = self.gone.minus(amount)?;
+        before.minus(self.held_of(self.gone)?)
+    }
+
     fn held_of(&self, part: Money) -> Result<Money, MoneyError> {
         if self.held == self.amount || self.amount.is_zero() {
             return Ok(part);
@@ -248,6 +262,7 @@ fn to_payment(payment: &mut PaymentSubject, event: &A) -> Result<Draft, MoneyErr
             let draft = Draft::of(theirs, format!("Refund {theirs}"));
             sent_back(payment, draft.debit(chart::REFUNDS_PAYABLE, it.amount), it.amount)
         }
+        A::Payment(P::RefundFailed(it)) => come_back(payment, it),
         A::Payment(P::RefundReported(it)) => {
             let draft = reported(it);
             sent_back(payment, draft, it.amount)
@@ -264,6 +279,18 @@ fn to_payment(payment: &mut PaymentSubject, event: &A) -> Result<Draft, MoneyErr
         | A::Subscription(_)
         | A::Usage(_) => Ok(Draft::default()),
     }
+}
+
+/// What was sent is with the processor again, and owed again.
+fn come_back(payment: &mut PaymentSubject, failed: &RefundFailed) -> Result<Draft, MoneyError> {
+    let Some(Returned { amount, .. }) = failed.returned else { return Ok(Draft::default()) };
+    let theirs = failed.processor_refund_id.as_deref().unwrap_or_default();
+    let held = payment.put_back(amount)?;
+    let clearing = under(chart::CLEARING, [payment.processor.as_str()]);
+    Draft::of(theirs, format!("Refund {theirs} came back"))
+        .debit(clearing, held)
+        .debit(chart::MERCHANT_TAX, amount.minus(held)?)
+        .credit(chart::REFUNDS_PAYABLE, amount)
 }
 
 fn reported(reported: &RefundReported) -> Draft {

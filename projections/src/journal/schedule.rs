@@ -8,7 +8,8 @@
 //! on its posting day, so nothing is ever earned inside a period that was closed before.
 //!
 //! A credit note takes from what is not earned yet first, and begins a new segment of the line: what
-//! it leaves, over the days that are left.
+//! it leaves, over the days that are left. Where the service is over for good, that is the day on
+//! which it ends.
 
 use chrono::{Datelike, Days, NaiveDate};
 use daybook_events::{Money, event::InvoiceLine, money::MoneyError};
@@ -141,10 +142,22 @@ impl LineSchedule {
         let deferred = Money::from_minor(deferred, net.currency())?;
         let unearned = net.smaller(deferred)?;
         let first_day = self.first_day.max(posting_on);
-        let end_day = if ends { next(first_day) } else { self.end_day.max(next(first_day)) };
+        // What has ended stays so, whatever is taken back later.
+        let end_day = self.segments.last().map_or(self.end_day, |last| last.end_day);
+        let end_day = if ends { next(first_day) } else { end_day.max(next(first_day)) };
         let amount = deferred.minus(unearned)?;
         self.segments.push(Segment { position, posting_on, first_day, end_day, amount });
         Ok(TakenBack { unearned, earned: net.minus(unearned)? })
+    }
+
+    /// Ends the service: what is deferred is kept, and nothing will be given for it any more, so it
+    /// is earned on that day.
+    ///
+    /// # Errors
+    /// Never for a schedule that holds together.
+    pub fn end(&mut self, position: i64, posting_on: NaiveDate) -> Result<(), MoneyError> {
+        let nothing = Money::zero(self.net.currency());
+        self.take_back(nothing, true, position, posting_on).map(|_| ())
     }
 
     /// The segments within the bounds, each with the day before which it ends for another.

@@ -2,7 +2,7 @@
 
 use daybook_events::{
     Money,
-    commands::{ConfirmPayment, DisputeState, RecordRefund, RefundOutcome},
+    commands::{CancelPlan, ConfirmPayment, DisputeState, RecordRefund, RefundOutcome},
     event::MerchantShare,
     testing::*,
 };
@@ -193,6 +193,73 @@ fn a_refund_is_owed_by_its_note_and_sent_by_the_processor() {
     assert_eq!(balance(&sent), 0);
 }
 
+/// What an account comes to at the end.
+fn balance(given: &Given, account: &str) -> i128 {
+    let mut balance = TrialBalance::default();
+    rows(given).iter().flat_map(|row| &row.entries).for_each(|entry| balance.add(entry));
+    balance.balance(daybook_events::Currency::USD, account)
+}
+
+fn answered(given: Given, outcome: RefundOutcome) -> Given {
+    let (account_id, refund_id) = (account_id(), given.last_refund());
+    given.and(RecordRefund { account_id, refund_id, outcome })
+}
+
+fn failed(theirs: &str) -> RefundOutcome {
+    let (processor_refund_id, reason) = (theirs.into(), "account closed".into());
+    RefundOutcome::FailedAs { processor_refund_id, reason }
+}
+
+#[test]
+fn a_refund_that_comes_back_is_owed_again_and_one_that_was_never_sent_posts_nothing() {
+    let asked = given_subscribed("pro").and(refund(Some("5")));
+    let refused = answered(asked.clone(), failed("rfnd_0"));
+    assert_eq!(fold_all::<Journal>(refused.events()), fold_all::<Journal>(asked.events()));
+    let sent = answered(refused, RefundOutcome::Processed("rfnd_1".into()));
+    let accounts = [chart::REFUNDS_PAYABLE, chart::CLEARING];
+    assert_eq!(accounts.map(|it| balance(&sent, it)), [0, 1000]);
+    let back = answered(sent, failed("rfnd_1"));
+    assert_eq!(
+        posted(&back, "refund.failed"),
+        ["assets:Clearing:Sandbox 5.00", "liabilities:RefundsPayable -5.00"]
+    );
+    assert_eq!(accounts.map(|it| balance(&back, it)), [-500, 1500]);
+    let again = answered(back, RefundOutcome::Processed("rfnd_2".into()));
+    assert_eq!(accounts.map(|it| balance(&again, it)), [0, 1000]);
+}
+
+#[test]
+fn what_comes_back_to_a_merchant_brings_its_tax_along() {
+    let given = by_merchant("15", "2.50").and(refund(Some("5")));
+    let sent = answered(given.clone(), RefundOutcome::Processed("rfnd_1".into()));
+    let back = answered(sent, failed("rfnd_1"));
+    assert_eq!(
+        posted(&back, "refund.failed"),
+        [
+            "assets:Clearing:Sandbox 4.17",
+            "income:ContraRevenue:MerchantTax 0.83",
+            "liabilities:RefundsPayable -5.00",
+        ]
+    );
+    for account in [chart::CLEARING, chart::MERCHANT_TAX, chart::REFUNDS_PAYABLE] {
+        assert_eq!(balance(&back, account), balance(&given, account), "{account}");
+    }
+}
+
+#[test]
+fn what_somebody_sends_by_hand_after_a_failure_pays_what_was_owed() {
+    let given = answered(given_subscribed("pro").and(refund(Some("5"))), failed("rfnd_0"));
+    assert_eq!(balance(&given, chart::REFUNDS_PAYABLE), -500);
+    let part = given.clone().and(refunded_outside("pay_1", "rfnd_1", "3"));
+    assert_eq!(balance(&part, chart::REFUNDS_PAYABLE), -200);
+    let whole = part.and(refunded_outside("pay_1", "rfnd_2", "2"));
+    let more = given.and(refunded_outside("pay_1", "rfnd_1", "6"));
+    for (given, went) in [(whole, 500), (more, 600)] {
+        assert_eq!(balance(&given, chart::REFUNDS_PAYABLE), 0);
+        assert_eq!(balance(&given, chart::CLEARING), 1500 - went);
+    }
+}
+
 #[test]
 fn a_refund_made_at_the_processor_comes_from_invoices_credit_and_nowhere() {
     let given = given_subscribed("pro").and(confirm("order_1", "pay_2"));
@@ -330,6 +397,36 @@ fn a_correction_takes_from_what_is_not_earned_yet_and_the_rest_goes_on() {
         ]
     );
     assert_eq!(earned(&most, "2027-01-01").last().unwrap().0, "2026-05-10");
+}
+
+#[test]
+fn what_is_kept_of_a_service_that_is_over_is_earned_when_it_ends() {
+    let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");
+    let withdrawn = given.clone().and(CancelPlan { account_id: account_id() });
+    assert_eq!(line(&withdrawn, "2026-05-10"), ["0.00", "4.84", "10.16"]);
+    assert_eq!(line(&withdrawn, "2026-05-11"), ["0.00", "15.00", "0.00"]);
+    // An end that the customer may take back ends nothing yet.
+    let cancelled = given.and(cancel(false));
+    assert_eq!(line(&cancelled, "2026-05-11"), ["0.00", "5.32", "9.68"]);
+}
+
+#[test]
+fn a_line_that_a_change_of_plan_finds_credited_already_ends_all_the_same() {
+    let given = given_subscribed("pro").and(refunded_outside("pay_1", "rfnd_1", "10"));
+    let given = given.at("2026-05-16T12:00:00Z");
+    let then = given.clone().and(change_plan("starter"));
+    let notes = |given: &Given| {
+        let types = given.events().iter().map(|it| it.event.type_name());
+        types.filter(|name| *name == "credit_note.issued").count()
+    };
+    assert_eq!(notes(&then), notes(&given), "the rest of the line was given back before");
+    assert_eq!(line(&then, "2026-05-15"), ["10.00", "2.42", "2.58"]);
+    assert_eq!(line(&then, "2026-05-16"), ["10.00", "5.00", "0.00"]);
+    // What is corrected on the same day does not begin it again.
+    let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");
+    let given = given.and(CancelPlan { account_id: account_id() });
+    let given = given.clone().and(credit_invoice(&given, Some("4")));
+    assert_eq!(line(&given, "2026-05-11"), ["4.00", "11.00", "0.00"]);
 }
 
 #[test]

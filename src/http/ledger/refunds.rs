@@ -170,7 +170,7 @@ async fn settle(
     };
     let status = match &outcome {
         RefundOutcome::Processed(_) => RefundStatus::Processed,
-        RefundOutcome::Failed(_) => RefundStatus::Failed,
+        RefundOutcome::Failed(_) | RefundOutcome::FailedAs { .. } => RefundStatus::Failed,
     };
     let command = RecordRefund { account_id, refund_id, outcome };
     let recorded = app.submit(call.request_for(&format!("/refund/{nth}"), command, None)?).await;

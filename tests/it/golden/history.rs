@@ -344,7 +344,7 @@ fn limits_and_usage(told: &mut Told) {
     told.ask(ReapplyLimitsTo { account_id: id(BOB), reapplication_id, plan_id, force: true });
 }
 
-/// The processor first refuses to send Bob's money back.
+/// The processor first refuses to send Bob's money back; what it then sends comes back.
 fn a_refund(told: &mut Told) {
     told.at("2026-05-20T09:00:00Z");
     told.ask(RequestRefund { account_id: id(BOB), ..testing::refund(None) });
@@ -352,6 +352,11 @@ fn a_refund(told: &mut Told) {
     let record = |outcome| RecordRefund { account_id: id(BOB), refund_id, outcome };
     told.ask(record(RefundOutcome::Failed("the card was closed".into())));
     told.ask(record(RefundOutcome::Processed("rfnd_OJSWM5LOMRSWIAAAAAAA".into())));
+    told.ask(record(RefundOutcome::FailedAs {
+        processor_refund_id: "rfnd_OJSWM5LOMRSWIAAAAAAA".into(),
+        reason: "the account was closed".into(),
+    }));
+    told.ask(record(RefundOutcome::Processed("rfnd_OJSWM5LOMRSWIAAAAAAB".into())));
 }
 
 /// By hand: credit for Ada, Dee's invoice written off, both undone, and part of the invoice taken

@@ -112,6 +112,9 @@ impl Twins {
                 self.confirms(&ordered, &paid).await;
                 let amount = Money::from_minor(20_000, Currency::INR).unwrap();
                 self.refunds(ordered.account, amount).await;
+                if nth % 16 == 6 {
+                    self.razorpay.refunds_come_back(&paid);
+                }
             }
             7 => {
                 self.razorpay.refund_outside(&paid, 50_000);

@@ -127,6 +127,23 @@ async fn a_refund_under_way_waits_and_one_that_failed_is_said_to_have_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_arrived_and_came_back_is_owed_again() {
+    let scene = Scene::start().await;
+    let (customer, paid) = scene.subscriber().await;
+    assert_eq!(scene.refund(&customer).await, "processed");
+    scene.razorpay.refunds_come_back(&paid.payment_id);
+    let outcome = scene.ask_again(&customer).await;
+    assert!(matches!(outcome, Some(RefundOutcome::FailedAs { .. })), "{outcome:?}");
+    let shown = scene.shown(&customer).await;
+    assert_eq!((&shown["status"], &shown["sent"]["amount"]), (&json!("failed"), &json!("0.00")));
+    let (account_id, requested) = scene.requested(&customer).await;
+    let sent = RefundOutcome::Processed(shown["processor_refund_id"].as_str().unwrap().to_owned());
+    let late = RecordRefund { account_id, refund_id: requested.refund_id, outcome: sent };
+    assert!(scene.test.submit(late).await.is_err(), "it is not sent again by a late word");
+    assert_eq!(scene.count("refund.processed").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_another_process_is_asking_for_is_no_refusal() {
     let scene = Scene::start().await;
     let (customer, paid) = scene.subscriber().await;

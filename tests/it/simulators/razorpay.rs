@@ -227,6 +227,15 @@ impl Razorpay {
         });
     }
 
+    /// The bank sends back what had arrived of every refund of a payment.
+    pub(crate) fn refunds_come_back(&self, payment: &str) {
+        self.with(|books| {
+            let of_payment = books.refunds.values().filter(|it| it.payment_id == payment);
+            let ids: Vec<_> = of_payment.map(|it| it.id.clone()).collect();
+            ids.iter().for_each(|id| books.come_back(id));
+        });
+    }
+
     /// A bank wants a payment back.
     pub(crate) fn dispute(&self, payment: &str) -> String {
         self.with(|books| books.dispute(payment))

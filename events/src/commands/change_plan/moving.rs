@@ -61,6 +61,7 @@ fn moved(
         period_index,
         period,
         discount: subscription.discount.clone(),
+        service_over: Vec::new(),
     }
 }
 
@@ -82,6 +83,9 @@ pub(in crate::commands) fn now(
     if begins_a_period {
         let (plan, price) = (changed.to.plan_id, changed.to.price);
         (discount, changed.discount) = HeldDiscount::use_up(changed.discount, plan, price)?;
+    }
+    if !in_trial {
+        changed.service_over = account.invoices.beyond(subscription.id, changed.at);
     }
     draft.record(StreamId::Account(account_id), changed.clone())?;
     if in_trial {

@@ -215,6 +215,32 @@ fn given_refund_asked(asked: u32) -> Given {
     given_subscribed("pro").and(refund)
 }
 
+/// What the processor says of refunds that it made under ids of its own for one that was asked for
+/// here: of each that it is sent, and of some that they failed; the last may arrive.
+fn of_one_refund() -> impl Strategy<Value = (u32, Vec<Vec<Command>>)> {
+    (1_u32..1500, 1_usize..4, any::<bool>(), vec(any::<bool>(), 4)).prop_map(
+        |(asked, tries, arrives, sent_first)| {
+            let given = given_refund_asked(asked);
+            let record = |outcome| {
+                let (account_id, refund_id) = (account_id(), given.last_refund());
+                Command::from(RecordRefund { account_id, refund_id, outcome })
+            };
+            let of_try = |nth: usize| {
+                let theirs = format!("rfnd_{nth}");
+                let failed = RefundOutcome::FailedAs {
+                    processor_refund_id: theirs.clone(),
+                    reason: "account closed".into(),
+                };
+                let failed = (nth + 1 < tries || !arrives).then(|| record(failed));
+                let says_sent = failed.is_none() || sent_first[nth];
+                let sent = says_sent.then(|| record(RefundOutcome::Processed(theirs)));
+                sent.into_iter().chain(failed).collect()
+            };
+            (asked, (0..tries).map(of_try).collect())
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -273,6 +299,30 @@ proptest! {
         prop_assert_eq!((account.credit, sent_back(&account)), (expected.credit, sent_back(&expected)));
         prop_assert_eq!(sent_back(&account)[0], cents(asked));
         prop_assert_eq!(breaches(&thrice), 0);
+    }
+
+    /// A refund that is sent and fails, and is tried again: each try is told in any order, and what
+    /// was said of those before it comes late and again.
+    #[test]
+    fn tries_of_a_refund_end_the_same_in_any_order(
+        ((asked, tries), told) in of_one_refund().prop_flat_map(|(asked, tries)| {
+            let mut told: BoxedStrategy<Vec<Command>> = Just(Vec::new()).boxed();
+            for nth in 0..tries.len() {
+                let so_far = tries[..=nth].concat();
+                let now = [tries[nth].clone(), so_far].concat();
+                told = (told, Just(now).prop_shuffle())
+                    .prop_map(|(before, now)| [before, now].concat())
+                    .boxed();
+            }
+            (Just((asked, tries)), told)
+        }),
+    ) {
+        let once = tell(given_refund_asked(asked), &tries.concat());
+        let told = tell(given_refund_asked(asked), &told);
+        let (expected, account) = (once.account(), told.account());
+        prop_assert_eq!(payments(&account), payments(&expected));
+        prop_assert_eq!(sent_back(&account), sent_back(&expected));
+        prop_assert_eq!(breaches(&told), 0);
     }
 }
 

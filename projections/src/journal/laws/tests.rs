@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use daybook_events::{
-    Currency, Money, Recorded,
-    commands::{ClosePeriod, Command, DisputeState, RecordDispute, RecordRefund, RefundOutcome},
+    Currency, Event, Money, Recorded,
+    commands::{
+        CancelPlan, ClosePeriod, Command, DisputeState, RecordDispute, RecordRefund, RefundOutcome,
+    },
+    event::{AccountEvent, SubscriptionEvent as S},
     invariants::Invariants,
     testing::*,
 };
@@ -19,7 +22,7 @@ use crate::{
     },
     journal::{Bounds, Journal, JournalRow, chart, recognition::Recognition, schedule},
     projection::Projection,
-    refunds::{RefundStatus, Refunds},
+    refunds::{RefundOrigin, RefundRow, RefundStatus, Refunds},
     testing::fold_all,
 };
 
@@ -35,8 +38,10 @@ enum Move {
     Order(usize),
     Change(usize),
     Cancel(bool),
+    Withdraw,
     Refund(Option<u32>),
     Sent(bool),
+    Back,
     Settle,
     Grant(u32),
     WriteOff,
@@ -57,8 +62,10 @@ fn a_move() -> impl Strategy<Value = Move> {
         2 => (0_usize..4).prop_map(Move::Order),
         4 => (0_usize..4).prop_map(Move::Change),
         1 => any::<bool>().prop_map(Move::Cancel),
+        1 => Just(Move::Withdraw),
         2 => prop::option::of(1_u32..3_000).prop_map(Move::Refund),
         2 => any::<bool>().prop_map(Move::Sent),
+        2 => Just(Move::Back),
         2 => Just(Move::Settle),
         1 => (1_u32..3_000).prop_map(Move::Grant),
         1 => Just(Move::WriteOff),
@@ -126,6 +133,7 @@ fn command(step: &Move, n: usize, given: &Given) -> Option<Command> {
         Move::Order(plan) => order_of(PLANS[plan]).into(),
         Move::Change(plan) => change_plan(PLANS[plan]).into(),
         Move::Cancel(at_period_end) => cancel(at_period_end).into(),
+        Move::Withdraw => CancelPlan { account_id }.into(),
         Move::Refund(cents) => refund(cents.map(amount).as_deref()).into(),
         Move::Sent(arrived) => {
             let rows = fold_all::<Refunds>(given.events());
@@ -135,6 +143,14 @@ fn command(step: &Move, n: usize, given: &Given) -> Option<Command> {
                 false => RefundOutcome::Failed("no".into()),
             };
             RecordRefund { account_id, refund_id: open.refund_id, outcome }.into()
+        }
+        Move::Back => {
+            let rows = fold_all::<Refunds>(given.events());
+            let ours = |row: &&RefundRow| row.origin == RefundOrigin::Ledger;
+            let sent = rows.values().filter(ours).find(|row| row.sent.is_positive())?;
+            let processor_refund_id = sent.processor_refund_id.clone()?;
+            let outcome = RefundOutcome::FailedAs { processor_refund_id, reason: "no".into() };
+            RecordRefund { account_id, refund_id: sent.refund_id, outcome }.into()
         }
         Move::Settle => settle_due().into(),
         Move::Grant(cents) => grant(&amount(cents)).into(),
@@ -201,7 +217,7 @@ fn nothing_is_left_in_between(given: &Given) {
     assert_eq!(-balance(chart::CUSTOMER_CREDIT), given.account().credit.minor());
     let refunds = fold_all::<Refunds>(given.events());
     let owed = refunds.values().filter(|refund| refund.status != RefundStatus::Processed);
-    let owed: i128 = owed.map(|refund| refund.amount.minor()).sum();
+    let owed: i128 = owed.map(|refund| refund.amount.minor() - refund.sent.minor()).sum();
     assert_eq!(-balance(chart::REFUNDS_PAYABLE), owed);
     let payments = fold_all::<crate::payments::Payments>(given.events());
     let held: i128 = payments
@@ -243,6 +259,26 @@ fn the_books_tie(given: &Given) {
             let to_come = line.to_come(&bounds).unwrap();
             let sum: i128 = to_come.iter().map(|(_, amount)| amount.minor()).sum();
             assert_eq!(sum, deferred.minor(), "{line:?}");
+        }
+    }
+}
+
+/// From the day on which a service is over for good, nothing is deferred of what it had billed.
+fn what_is_over_is_earned(given: &Given) {
+    let rows = fold_all::<Journal>(given.events());
+    for recorded in given.events() {
+        let Event::Account(AccountEvent::Subscription(event)) = &recorded.event else { continue };
+        let over = if let S::PlanChanged(it) = event {
+            &it.service_over
+        } else if let S::SubscriptionEnded(it) = event {
+            &it.service_over
+        } else {
+            continue;
+        };
+        for line in over.iter().flat_map(|id| rows[&format!("invoice:{id}")].lines()) {
+            let through = recorded.posting_on.max(line.first_day);
+            let deferred = line.deferred(&Bounds { position: i64::MAX, through }).unwrap();
+            assert!(deferred.is_zero(), "{through}: {line:?}");
         }
     }
 }
@@ -321,6 +357,7 @@ proptest! {
         nothing_is_left_in_between(&given);
         the_books_tie(&given);
         what_is_closed_stays(&given);
+        what_is_over_is_earned(&given);
         a_roll_forward_rolls_forward(&given);
     }
 

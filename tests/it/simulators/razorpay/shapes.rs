@@ -221,6 +221,14 @@ impl Books {
         self.tell(event, &["refund", "payment"], refund);
     }
 
+    /// The bank sends back what had arrived.
+    pub(super) fn come_back(&mut self, refund: &str) {
+        let of = self.refunds.get_mut(refund).unwrap();
+        assert_eq!(of.status, "processed");
+        of.status = "pending";
+        self.settle(refund, "failed");
+    }
+
     pub(super) fn dispute(&mut self, payment: &str) -> String {
         let (id, created_at) = self.mint("disp_");
         let of = &self.payments[payment];
