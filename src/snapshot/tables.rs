@@ -90,7 +90,7 @@ columns! {
     REFUNDS {
         Plain refund_id Plain payment_id Plain account_id Plain requested_at Plain settled_at
         Plain origin Plain status Text processor Text processor_payment_id Text processor_refund_id
-        Plain currency Amount amount Amount unplaced Text reason Text failure
+        Plain currency Amount amount Amount sent Amount unplaced Text reason Text failure
     }
     /// Subscriptions as they stood.
     SUBSCRIPTIONS {
@@ -270,6 +270,7 @@ pub fn refund(row: &RefundRow) -> Vec<Cell> {
         Cell::maybe_text(row.processor_refund_id.clone()),
         Cell::plain(row.amount.currency()),
         row.amount.into(),
+        row.sent.into(),
         row.unplaced.into(),
         Cell::maybe_text(row.reason.clone()),
         Cell::maybe_text(row.failure.clone()),
