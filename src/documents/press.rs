@@ -107,7 +107,7 @@ impl Press {
     /// # Errors
     /// A font that cannot be used.
     pub fn print(&self, paper: &Paper) -> Result<Vec<u8>, PressError> {
-        self.print_with(paper, facturx::xml(paper).as_deref())
+        self.print_with(paper, facturx::xml(paper, self.style().language).as_deref())
     }
 
     /// The document with these bytes attached as its e-invoice.

@@ -114,6 +114,14 @@ fn word(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default()
 }
 
+/// The language of a recorded way of printing.
+///
+/// # Errors
+/// One that this build does not know.
+pub fn language(printing: &Printing) -> Result<Language, String> {
+    Language::from_str(&printing.language, false)
+}
+
 /// The style of a recorded way of printing; `logo` is the file of its logo.
 ///
 /// # Errors
@@ -121,7 +129,7 @@ fn word(value: &impl ValueEnum) -> String {
 pub fn style(printing: &Printing, logo: Option<&[u8]>) -> Result<Style, String> {
     Ok(Style {
         page: PageSize::from_str(&printing.page_size, false)?,
-        language: Language::from_str(&printing.language, false)?,
+        language: language(printing)?,
         company: printing.company.clone(),
         logo: logo.map(Logo::read).transpose().map_err(|error| error.to_string())?,
     })

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use daybook::documents::paper::{
-    Days, Kind, Line, Moves, Original, Paid, Paper, Settlement, TakenBack,
+    Days, Kind, Line, Moves, Original, Paid, Paper, Reason, Settlement, TakenBack,
 };
 use daybook_events::{
     Currency, Money,
@@ -124,6 +124,7 @@ fn unpaid(total: Money) -> Moves {
         due: total,
         due_on: is_due.then(|| day("2026-09-03")),
         instructions: if is_due { vec!["Bank transfer to <us>".into()] } else { Vec::new() },
+        iban: None,
     })
 }
 
@@ -147,6 +148,7 @@ pub(super) fn partly_paid(mut paper: Paper) -> Paper {
         due,
         due_on: None,
         instructions: Vec::new(),
+        iban: None,
     });
     paper
 }
@@ -158,7 +160,7 @@ pub(super) fn taken_back(mut paper: Paper) -> Paper {
     paper.number = Some("CN/26-27/000001".into());
     paper.original =
         Some(Original { number: "ML/26-27/000001".into(), issued_on: day("2026-08-20") });
-    paper.reason = Some("Cancelled within a week".into());
+    paper.reason = Some(Reason::Told("Cancelled within a week".into()));
     paper.issued_on = day("2026-08-25");
     paper.moves = Moves::Back(TakenBack {
         reduces_due: zero,
