@@ -108,11 +108,7 @@ impl Due {
     }
 }
 
-fn head(
-    tree: &mut Tree,
-    (paper, words): (&Paper, &Words),
-    terms: &Terms,
-) -> io::Result<()> {
+fn head(tree: &mut Tree, (paper, words): (&Paper, &Words), terms: &Terms) -> io::Result<()> {
     tree.within("rsm:ExchangedDocument", |tree| {
         tree.text("ram:ID", &terms.number)?;
         tree.text("ram:TypeCode", terms.type_code)?;

@@ -184,12 +184,7 @@ fn without_vat_id(party: &mut PartyTerms) {
 /// laws place such a service at the buyer too. In India and in Norway an exported service is in the
 /// scope of the tax, at a rate of zero (section 16 of the IGST Act; section 6-22 of the
 /// merverdiavgiftslov, for which Norway's own lists have `G`).
-fn category(
-    tax: &Tax,
-    seller: &PartyTerms,
-    buyer: &PartyTerms,
-    words: &Words,
-) -> Option<Category> {
+fn category(tax: &Tax, seller: &PartyTerms, buyer: &PartyTerms, words: &Words) -> Option<Category> {
     let reason = |code, otherwise: &str| {
         let said = tax.wording.as_deref().and_then(|said| clean(&words.wording(said)));
         Some(Reason { code, text: said.unwrap_or_else(|| otherwise.to_owned()) })

@@ -84,7 +84,9 @@ mod tests {
         event::OrderPurpose,
         personal::Party,
         tax::{Tax, TaxRules},
-        testing::{Given, change_plan, given_account, given_run_by_merchant, given_subscribed, order_of},
+        testing::{
+            Given, change_plan, given_account, given_run_by_merchant, given_subscribed, order_of,
+        },
     };
     use daybook_projections::{as_of, invoices::Invoices, orders::Orders};
 
@@ -133,7 +135,9 @@ mod tests {
                 assert_eq!(language.words().wording(own), own);
             }
         }
-        for own in ["Pro", "monthly", "Pro (weekly)", "Pro (), rest of period", "", ")", " (monthly"] {
+        for own in
+            ["Pro", "monthly", "Pro (weekly)", "Pro (), rest of period", "", ")", " (monthly"]
+        {
             for language in OTHERS {
                 assert_eq!(language.words().sold(own), own);
             }

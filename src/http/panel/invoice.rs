@@ -29,9 +29,7 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         None => None,
     };
     let printed = match document {
-        Some(document) => {
-            Some((word(document.kind), app.documents.fetch(&app, &document).await?))
-        }
+        Some(document) => Some((word(document.kind), app.documents.fetch(&app, &document).await?)),
         None => app.documents.pro_forma(&app, &order).await?.map(|it| ("pro-forma", it)),
     };
     let (word, printed) = printed.ok_or_else(|| {

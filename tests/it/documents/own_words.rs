@@ -19,11 +19,8 @@ use super::papers::{self, paid, taken_back};
 /// Words of ours that German or French has as English has them.
 const SAME: [(Language, &str); 2] = [
     // "Merchant of record" is a term of the trade without a German word.
-    (Language::De, "Pro forma Kuwait Merchant of Record"),
-    (
-        Language::Fr,
-        "Pro forma Page Date Total Commande Description Kuwait France merchant of record Document",
-    ),
+    (Language::De, "Kuwait Vietnam Union Merchant of Record"),
+    (Language::Fr, "Pro forma Page Date Document Total due Kuwait France Union merchant of record"),
 ];
 
 /// The words of a text, in small letters: runs of two letters at least.
@@ -44,7 +41,11 @@ fn page(paper: &Paper, language: Language) -> BTreeSet<String> {
 /// The texts of an e-invoice, without its elements.
 fn texts(paper: &Paper, language: Language) -> BTreeSet<String> {
     let Some(xml) = facturx::xml(paper, language) else { return BTreeSet::new() };
-    let xml = String::from_utf8(xml).unwrap().replace("&amp;", "&").replace("&apos;", "'");
+    let mut xml = String::from_utf8(xml).unwrap();
+    for (escaped, sign) in [("&lt;", " "), ("&gt;", " "), ("&quot;", " "), ("&apos;", "'")] {
+        xml = xml.replace(escaped, sign);
+    }
+    let xml = xml.replace("&amp;", "&");
     let texts = xml.split('<').filter_map(|part| part.split_once('>').map(|(_, text)| text));
     words(&texts.collect::<Vec<_>>().join(" "))
 }
@@ -77,7 +78,8 @@ fn data(paper: &Paper) -> String {
         data.extend(settlement.iban.clone());
     }
     // Codes, names of tax systems and of merchants are the same wherever they stand.
-    data.push(format!("{} GSTIN Lemon Squeezy Razorpay IN VATEX EU VAT VA FC urn cen", paper.currency));
+    data.push(format!("{} GSTIN Lemon Squeezy Razorpay IN", paper.currency));
+    data.push("VATEX EU VAT VA FC AE urn cen en false".to_owned());
     data.push("State of supply Maharashtra Karnataka".to_owned());
     data.join(" ")
 }
@@ -90,8 +92,13 @@ fn left_over(
 ) -> Vec<String> {
     let (english, other) = (said(paper, Language::En), said(paper, language));
     let same = SAME.iter().filter(|(of, _)| *of == language).map(|(_, same)| *same);
-    let known = words(&same.chain([data(paper).as_str()]).collect::<Vec<_>>().join(" "));
-    english.intersection(&other).filter(|word| !known.contains(*word)).cloned().collect()
+    let data = data(paper);
+    let known = words(&same.chain([data.as_str()]).collect::<Vec<_>>().join(" "));
+    // A word that is too long for its line is broken.
+    let data = data.to_lowercase();
+    let is_part = |word: &str| word.chars().count() > 14 && data.contains(word);
+    let both = english.intersection(&other);
+    both.filter(|word| !known.contains(*word) && !is_part(word)).cloned().collect()
 }
 
 fn treated(seller: &str, buyer: (&str, &str), tax: impl Fn(Tax) -> Tax) -> Paper {
@@ -113,7 +120,8 @@ fn all() -> Vec<(String, Paper)> {
     add("out of the union", treated("DE", ("US", ""), |tax| tax));
     add("out of norway", treated("NO", ("US", ""), |tax| tax));
     add("untaxed", treated("DE", ("DE", ""), |tax| tax));
-    let mut merchant = paid(treated("DE", ("US", ""), |_| Tax::merchant_of_record("Lemon Squeezy")));
+    let mut merchant =
+        paid(treated("DE", ("US", ""), |_| Tax::merchant_of_record("Lemon Squeezy")));
     merchant.kind = Kind::Receipt;
     assert_eq!(merchant.tax.supply, Supply::MerchantOfRecord);
     add("by a merchant", merchant);
@@ -150,14 +158,18 @@ fn all() -> Vec<(String, Paper)> {
 
 #[test]
 fn no_english_word_of_ours_stays_on_a_page_or_in_an_e_invoice_of_another_language() {
+    let mut left = Vec::new();
     for (name, paper) in all() {
         for language in [Language::De, Language::Fr] {
-            let page = left_over(&paper, language, page);
-            assert_eq!(page, Vec::<String>::new(), "{name}, {language:?}, the page");
-            let xml = left_over(&paper, language, texts);
-            assert_eq!(xml, Vec::<String>::new(), "{name}, {language:?}, the e-invoice");
+            for said in [page, texts] {
+                let words = left_over(&paper, language, said);
+                left.extend(
+                    (!words.is_empty()).then(|| format!("{name}, {language:?}: {words:?}")),
+                );
+            }
         }
     }
+    assert!(left.is_empty(), "{}", left.join("\n"));
 }
 
 /// A wording that no table has is printed as it is, and so is found on every page.

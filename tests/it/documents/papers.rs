@@ -419,6 +419,6 @@ fn kinds() -> Vec<Case> {
                 "UTR 4471 0023 9981",
             ],
         ),
-        ("ten-lines", ten_lines(), &["₹14,136.40", "pay_29QQoUBi66xm2f", "razorpay"]),
+        ("ten-lines", ten_lines(), &["₹14,136.40", "pay_29QQoUBi66xm2f", "Razorpay"]),
     ]
 }

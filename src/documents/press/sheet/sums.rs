@@ -84,7 +84,8 @@ impl Sums {
     /// Of all of it.
     pub(super) fn whole_height(&self) -> i32 {
         let note = |lines: &Vec<Line>| {
-            i32::try_from(lines.len()).unwrap_or(i32::MAX).saturating_mul(leading(NOTE)) + BELOW_NOTE
+            i32::try_from(lines.len()).unwrap_or(i32::MAX).saturating_mul(leading(NOTE))
+                + BELOW_NOTE
         };
         let notes = self.notes.iter().map(note).fold(Rank::Plain.padding(), i32::saturating_add);
         self.height().max(notes)

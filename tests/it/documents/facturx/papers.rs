@@ -128,6 +128,26 @@ fn unpaid(total: Money) -> Moves {
     })
 }
 
+/// An invoice that is to be paid to a bank account.
+pub(super) fn to_a_bank(mut paper: Paper) -> Paper {
+    if let Moves::In(settlement) = &mut paper.moves {
+        settlement.iban = Some("DE89370400440532013000".into());
+    }
+    paper
+}
+
+/// An invoice that somebody took the whole payment of.
+pub(super) fn paid_by(by: &str, mut paper: Paper) -> Paper {
+    let total = paper.totals.total;
+    if let Moves::In(settlement) = &mut paper.moves {
+        let (on, reference) = (day("2026-08-21"), "pay_29QQoUBi66xm2f".into());
+        settlement.payments = vec![Paid { on, by: by.into(), reference, amount: total }];
+        (settlement.paid, settlement.due) = (total, Money::zero(total.currency()));
+        (settlement.due_on, settlement.instructions) = (None, Vec::new());
+    }
+    paper
+}
+
 /// An invoice paid in part, in every way there is.
 pub(super) fn partly_paid(mut paper: Paper) -> Paper {
     let money = |text: &str| Money::parse(text, paper.currency).unwrap();
