@@ -160,13 +160,14 @@ impl Invoice {
             None => Ok(()),
             Some(usual) => Err(format!(
                 "{} was never printed, and its bytes would be these for ever, but other documents \
-                 are printed in another way: page {}, language {}, name {}, logo {}. Give this \
+                 are printed in another way: page {}, language {}, name {}, logo {}, SAC {}. Give this \
                  command the server's settings, or add --print-anew",
                 row.number,
                 usual.page_size,
                 usual.language,
                 usual.company.as_deref().unwrap_or("the seller's"),
                 usual.logo.as_deref().map_or("none", |logo| logo.get(..12).unwrap_or(logo)),
+                usual.sac.as_deref().unwrap_or("none"),
             )
             .into()),
         }

@@ -57,6 +57,8 @@ pub struct Style {
     pub language: Language,
     /// The name at the head of the page; the seller's where there is none.
     pub company: Option<String>,
+    /// The HSN or SAC of what is sold, where the seller is in India.
+    pub sac: Option<String>,
     /// The image at the head of the page.
     pub logo: Option<Logo>,
 }

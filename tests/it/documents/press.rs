@@ -9,7 +9,7 @@ use std::{
 use daybook::documents::{
     language::Language,
     logo::Logo,
-    paper::{Moves, Paper},
+    paper::{Kind, Moves, Paper},
     press::{PageSize, Press, Style},
 };
 use tempfile::TempDir;
@@ -206,6 +206,23 @@ fn other_languages_and_pages() {
         }
         assert!(said("pdfinfo", &[], &file).contains("612 x 792"));
     }
+}
+
+#[test]
+fn the_code_of_what_is_sold_is_on_documents_of_a_seller_in_india_alone() {
+    let directory = TempDir::new().unwrap();
+    let style = Style { sac: Some("998315".into()), ..Style::default() };
+    let says = |press: &Press, paper: &Paper| {
+        let file = printed(&directory, "code", &press.print(paper).unwrap());
+        text(&file).contains("HSN/SAC: 998315")
+    };
+    let (_, indian, _) = papers::all().swap_remove(0);
+    let note = papers::taken_back(indian.clone(), Kind::CreditNote);
+    let mut french = indian.clone();
+    french.seller.country = "FR".into();
+    let (with, without) = (press(style), press(Style::default()));
+    assert!(says(&with, &indian) && says(&with, &note));
+    assert!(!says(&with, &french) && !says(&without, &indian));
 }
 
 #[test]

@@ -20,6 +20,9 @@ const GAP: i32 = 24 * POINT;
 /// At both ends of a sum.
 const INSET: i32 = 6 * POINT;
 
+/// India's codes of goods and of services, by the name that they have in every language.
+const HSN_SAC: &str = "HSN/SAC";
+
 /// Below a note.
 const BELOW_NOTE: i32 = 3 * POINT;
 
@@ -219,9 +222,12 @@ impl Sheet<'_> {
         if let Some(place) = &tax.place_of_supply {
             notes.push(words.labelled(words.place_of_supply, words.place(place)));
         }
-        // The CGST Rules want it said either way.
-        if self.paper.seller.country == "IN" && !tax.rates.is_empty() {
-            notes.push(words.no_reverse_charge.to_owned());
+        if self.paper.seller.country == "IN" {
+            // The CGST Rules (rule 46) want both said, the latter either way.
+            notes.extend(self.style.sac.as_ref().map(|code| words.labelled(HSN_SAC, code)));
+            if !tax.rates.is_empty() {
+                notes.push(words.no_reverse_charge.to_owned());
+            }
         }
         if tax.inclusive {
             notes.push(words.prices_with_tax.to_owned());
