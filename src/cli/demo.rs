@@ -9,10 +9,11 @@ use clap::Args;
 use daybook_events::{
     Timestamp,
     event::Role,
-    ids::AccountId,
+    ids::{AccountId, InvoiceId},
     store::{self, Clock, Ledger},
 };
 use daybook_projections::{
+    invoices::Invoices,
     query::{Page, Reach},
     subscriptions::{SubscriptionStatus, Subscriptions},
 };
@@ -81,7 +82,8 @@ impl Demo {
             let app = app.await?.sending_by(outbound).printing_by(documents);
             let app = Arc::new(app.keeping_snapshots(serve::shelf(&self.serving, &place)));
             let keys = keys(&app, &place).await?;
-            output.print(&Shown { url: &url, keys: &keys }, human)?;
+            let invoice = invoice(&app, &keys).await?;
+            output.print(&Shown { url: &url, keys: &keys, invoice }, human)?;
             if self.no_serve {
                 app.close().await;
             } else {
@@ -182,10 +184,20 @@ async fn interesting_account(app: &Arc<App>) -> Result<Option<AccountId>, Failur
     Ok(pro.or_else(|| live().next()).map(|row| row.account_id))
 }
 
+/// An invoice of the account whose keys these are: its first.
+async fn invoice(app: &Arc<App>, keys: &[DemoKey]) -> Result<Option<InvoiceId>, Failure> {
+    let Some(account) = keys.iter().find_map(|key| key.account_id) else { return Ok(None) };
+    let page = Page { after: None, limit: 1 };
+    let rows = app.rows(Reach::Account(account)).list::<Invoices>(&page).await?;
+    Ok(rows.first().map(|row| row.invoice_id))
+}
+
 #[derive(Serialize)]
 struct Shown<'a> {
     url: &'a str,
     keys: &'a [DemoKey],
+    /// Of the account that owner, admin and member belong to.
+    invoice: Option<InvoiceId>,
 }
 
 fn human(shown: &Shown<'_>) -> String {
@@ -216,7 +228,13 @@ fn human(shown: &Shown<'_>) -> String {
              '{url}/api/billing/subscription?limit=2'"
         ),
         format!("curl -s -H 'Authorization: Bearer {finance}' {url}/api/billing/payments/export"),
-        String::new(),
     ]);
+    lines.extend(shown.invoice.map(|invoice| {
+        format!(
+            "curl -s -o invoice.pdf -H 'Authorization: Bearer {owner}' \
+             {url}/api/billing/invoices/{invoice}/pdf"
+        )
+    }));
+    lines.push(String::new());
     lines.join("\n")
 }

@@ -22,7 +22,7 @@ use crate::{
         Printed, facturx,
         kept::{self, hash},
         service,
-        settings::PrintSettings,
+        settings::{self, PrintSettings},
         source::Source,
     },
 };
@@ -130,7 +130,9 @@ impl Invoice {
                 Some(rendered) => Source::as_of(app, row.account_id, rendered.shows).await?,
                 None => Source::as_issued(app, row.account_id, document).await?,
             };
-            let xml = facturx::xml(&source.paper(document)?);
+            // As it is, or will be, in the PDF.
+            let printing = documents.printing_of(app, &row).await?;
+            let xml = facturx::xml(&source.paper(document)?, settings::language(&printing)?);
             let none = || format!("there is no e-invoice of document {}", row.number);
             return Ok((row.clone(), xml.ok_or_else(none)?));
         }
@@ -152,17 +154,20 @@ impl Invoice {
             return Ok(());
         }
         let usual = kept::newest_printing(app.pool()).await?;
+        // The press is the program's own: no setting brings an older one back.
+        let usual = usual.map(|usual| Printing { press: printing.press, ..usual });
         match usual.filter(|usual| usual != printing) {
             None => Ok(()),
             Some(usual) => Err(format!(
                 "{} was never printed, and its bytes would be these for ever, but other documents \
-                 are printed in another way: page {}, language {}, name {}, logo {}. Give this \
+                 are printed in another way: page {}, language {}, name {}, logo {}, SAC {}. Give this \
                  command the server's settings, or add --print-anew",
                 row.number,
                 usual.page_size,
                 usual.language,
                 usual.company.as_deref().unwrap_or("the seller's"),
                 usual.logo.as_deref().map_or("none", |logo| logo.get(..12).unwrap_or(logo)),
+                usual.sac.as_deref().unwrap_or("none"),
             )
             .into()),
         }

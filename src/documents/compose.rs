@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use daybook_events::{
     Money,
-    event::{CreditReason, OrderPurpose, PaymentMethod},
+    event::{CreditReason, OrderPurpose, PaymentMethod, PaymentMethodKind},
     money::MoneyError,
     period::Span,
     personal::Party,
@@ -21,8 +21,12 @@ use daybook_projections::{
     orders::{OrderRow, OrderStatus},
     payments::PaymentRow,
 };
+use iban::{Iban, IbanLike};
 
-use super::paper::{Days, Kind, Line, Moves, Original, Paid, Paper, Settlement, TakenBack};
+use super::{
+    language::Language,
+    paper::{Days, Kind, Line, Moves, Original, Paid, Paper, Reason, Settlement, TakenBack},
+};
 
 /// What a document says besides its own row.
 #[derive(Debug, Clone)]
@@ -114,6 +118,7 @@ fn settlement(
         due: row.due,
         due_on: due_at.map(|at| at.day_in(around.seller_zone)),
         instructions: if by_hand { instructions(around.methods) } else { Vec::new() },
+        iban: around.methods.iter().filter(|_| by_hand).find_map(iban),
     })
 }
 
@@ -138,6 +143,14 @@ fn instructions(methods: &[PaymentMethod]) -> Vec<String> {
         std::iter::once(head.join(" · ")).chain(more).collect::<Vec<_>>()
     });
     lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// The IBAN of a way of paying, where its address is one.
+fn iban(method: &PaymentMethod) -> Option<String> {
+    let is_bank = method.kind == PaymentMethodKind::BankTransfer;
+    let address = method.address.as_deref().filter(|_| is_bank)?;
+    let iban: Iban = address.trim().parse().ok()?;
+    Some(iban.electronic_str().to_owned())
 }
 
 /// A credit note, or the note that takes a receipt back. The parties are those of the day of the
@@ -180,7 +193,7 @@ pub fn credit_note(
             number: row.number.clone(),
             issued_on: row.issued_at.day_in(around.seller_zone),
         }),
-        reason: Some(told(note)),
+        reason: Some(why(note)),
         seller: seller.clone(),
         buyer: buyer.clone(),
         account: row.account_id.to_string(),
@@ -199,17 +212,14 @@ pub fn credit_note(
 
 /// Why, to the customer. The words of a refund are the customer's own, or a processor's, and no
 /// statement of the seller's; those of a correction are the seller's.
-fn told(note: &CreditNote) -> String {
-    let explained = note.explanation.as_ref().filter(|_| note.reason == CreditReason::Correction);
-    explained.cloned().unwrap_or_else(|| why(note.reason).to_owned())
-}
-
-fn why(reason: CreditReason) -> &'static str {
-    match reason {
-        CreditReason::PlanChange => "Change of plan",
-        CreditReason::Refund => "Refund",
-        CreditReason::Ended => "The subscription ended before its period did",
-        CreditReason::Correction => "Correction",
+fn why(note: &CreditNote) -> Reason {
+    match note.reason {
+        CreditReason::PlanChange => Reason::PlanChange,
+        CreditReason::Refund => Reason::Refund,
+        CreditReason::Ended => Reason::Ended,
+        CreditReason::Correction => {
+            note.explanation.clone().map_or(Reason::Correction, Reason::Told)
+        }
     }
 }
 
@@ -246,6 +256,7 @@ pub fn pro_forma(
         due,
         due_on: order.expires_at.filter(|_| is_open).map(|at| at.day_in(around.seller_zone)),
         instructions: if by_hand { instructions(around.methods) } else { Vec::new() },
+        iban: around.methods.iter().filter(|_| by_hand).find_map(iban),
     });
     let line = Line {
         description: format!("{} ({})", order.plan.name, order.plan.cycle),
@@ -281,8 +292,8 @@ pub fn pro_forma(
 
 /// What a plan change costs is known, and its taxes are with the invoice that it brings about.
 fn untold_tax() -> Tax {
-    let wording = "The invoice that follows the payment says which taxes are in it.".to_owned();
-    Tax { wording: Some(wording), ..Tax::none() }
+    let wording = Language::En.words().taxes_follow;
+    Tax { wording: Some(wording.to_owned()), ..Tax::none() }
 }
 
 fn plain(amount: Money) -> Result<Totals, MoneyError> {

@@ -18,7 +18,14 @@
 //! The standard knows one tax, VAT, and one breakdown by rate. So taxes that stand on one base,
 //! such as CGST and SGST, become one rate, their sum, and each is named in a note with its own
 //! amount. Prices that hold tax become prices before it.
+//!
+//! What is sold is a service. Abroad it is outside the scope of the seller's VAT, category `O`, with
+//! no VAT id of either party beside it (rules BR-O-02 to BR-O-04): the seller's stands as a tax
+//! registration (BT-32), which the rules allow. Where that rests is said at `terms::category`.
+//!
+//! The words are those of the language that the page is printed in, so that both say the same.
 
+mod means;
 mod notes;
 mod terms;
 mod tree;
@@ -28,10 +35,14 @@ use std::io;
 use daybook_events::Money;
 
 use self::{
+    means::Means,
     terms::{Category, LineTerms, PartyTerms, Terms},
     tree::Tree,
 };
-use super::paper::{Days, Moves, Original, Paper};
+use super::{
+    language::{Language, Words},
+    paper::{Days, Moves, Original, Paper},
+};
 
 const NAMESPACES: [(&str, &str); 4] = [
     ("xmlns:rsm", "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"),
@@ -49,10 +60,12 @@ const ONE: &str = "C62";
 /// A discount, by UNTDID 5189.
 const DISCOUNT: &str = "95";
 
-/// The e-invoice of a document, in UTF-8; `None` where there is none (see the module).
+/// The e-invoice of a document in the words of a language, in UTF-8; `None` where there is none (see
+/// the module).
 #[must_use]
-pub fn xml(paper: &Paper) -> Option<Vec<u8>> {
-    let terms = Terms::of(paper)?;
+pub fn xml(paper: &Paper, language: Language) -> Option<Vec<u8>> {
+    let words = language.words();
+    let terms = Terms::of(paper, words)?;
     let due = Due::of(paper)?;
     // Memory takes every byte, so nothing here fails.
     Tree::document("rsm:CrossIndustryInvoice", &NAMESPACES, |tree| {
@@ -61,14 +74,14 @@ pub fn xml(paper: &Paper) -> Option<Vec<u8>> {
                 tree.text("ram:ID", PROFILE)
             })
         })?;
-        head(tree, paper, &terms)?;
+        head(tree, (paper, words), &terms)?;
         tree.within("rsm:SupplyChainTradeTransaction", |tree| {
             for (index, line) in terms.lines.iter().enumerate() {
-                line_item(tree, index + 1, line, &terms.category)?;
+                line_item(tree, index + 1, line, (&terms.category, words))?;
             }
             agreement(tree, paper, &terms)?;
             delivery(tree, &terms.buyer)?;
-            settlement(tree, paper, &terms, &due)
+            settlement(tree, (paper, words), &terms, &due)
         })
     })
     .ok()
@@ -95,12 +108,12 @@ impl Due {
     }
 }
 
-fn head(tree: &mut Tree, paper: &Paper, terms: &Terms) -> io::Result<()> {
+fn head(tree: &mut Tree, (paper, words): (&Paper, &Words), terms: &Terms) -> io::Result<()> {
     tree.within("rsm:ExchangedDocument", |tree| {
         tree.text("ram:ID", &terms.number)?;
         tree.text("ram:TypeCode", terms.type_code)?;
         tree.day("ram:IssueDateTime", "udt", paper.issued_on)?;
-        for note in notes::of(paper, terms.category.reason.is_some()) {
+        for note in notes::of(paper, words, terms.category.reason.is_some()) {
             tree.within("ram:IncludedNote", |tree| tree.text("ram:Content", &note))?;
         }
         Ok(())
@@ -111,7 +124,7 @@ fn line_item(
     tree: &mut Tree,
     number: usize,
     line: &LineTerms,
-    category: &Category,
+    (category, words): (&Category, &Words),
 ) -> io::Result<()> {
     tree.within("ram:IncludedSupplyChainTradeLineItem", |tree| {
         tree.within("ram:AssociatedDocumentLineDocument", |tree| {
@@ -130,7 +143,7 @@ fn line_item(
                 rate(tree, category)
             })?;
             period(tree, line.days)?;
-            discount(tree, line)?;
+            discount(tree, line, words)?;
             tree.within("ram:SpecifiedTradeSettlementLineMonetarySummation", |tree| {
                 tree.text("ram:LineTotalAmount", &line.net)
             })
@@ -148,13 +161,13 @@ fn price(tree: &mut Tree, line: &LineTerms) -> io::Result<()> {
     })
 }
 
-fn discount(tree: &mut Tree, line: &LineTerms) -> io::Result<()> {
+fn discount(tree: &mut Tree, line: &LineTerms, words: &Words) -> io::Result<()> {
     let Some(discount) = &line.discount else { return Ok(()) };
     tree.within("ram:SpecifiedTradeAllowanceCharge", |tree| {
         tree.within("ram:ChargeIndicator", |tree| tree.text("udt:Indicator", "false"))?;
         tree.text("ram:ActualAmount", discount)?;
         tree.text("ram:ReasonCode", DISCOUNT)?;
-        tree.text("ram:Reason", "Discount")
+        tree.text("ram:Reason", words.discount)
     })
 }
 
@@ -245,12 +258,18 @@ fn registration(tree: &mut Tree, scheme: &str, id: Option<&str>) -> io::Result<(
     })
 }
 
-fn settlement(tree: &mut Tree, paper: &Paper, terms: &Terms, due: &Due) -> io::Result<()> {
+fn settlement(
+    tree: &mut Tree,
+    (paper, words): (&Paper, &Words),
+    terms: &Terms,
+    due: &Due,
+) -> io::Result<()> {
     tree.within("ram:ApplicableHeaderTradeSettlement", |tree| {
         tree.text("ram:InvoiceCurrencyCode", paper.currency.as_str())?;
+        Means::of(paper, words).map_or(Ok(()), |means| means.write(tree))?;
         breakdown(tree, terms)?;
         period(tree, paper.period)?;
-        terms_of_payment(tree, &paper.moves)?;
+        terms_of_payment(tree, &paper.moves, words)?;
         tree.within("ram:SpecifiedTradeSettlementHeaderMonetarySummation", |tree| {
             tree.text("ram:LineTotalAmount", &terms.net)?;
             tree.text("ram:TaxBasisTotalAmount", &terms.net)?;
@@ -277,17 +296,17 @@ fn breakdown(tree: &mut Tree, terms: &Terms) -> io::Result<()> {
     })
 }
 
-fn terms_of_payment(tree: &mut Tree, moves: &Moves) -> io::Result<()> {
-    let words = notes::terms_of_payment(moves);
+fn terms_of_payment(tree: &mut Tree, moves: &Moves, words: &Words) -> io::Result<()> {
+    let terms = notes::terms_of_payment(moves, words);
     let due_on = match moves {
         Moves::In(settlement) if !settlement.due.is_zero() => settlement.due_on,
         Moves::In(_) | Moves::Back(_) => None,
     };
-    if words.is_none() && due_on.is_none() {
+    if terms.is_none() && due_on.is_none() {
         return Ok(());
     }
     tree.within("ram:SpecifiedTradePaymentTerms", |tree| {
-        tree.maybe("ram:Description", words.as_deref())?;
+        tree.maybe("ram:Description", terms.as_deref())?;
         due_on.map_or(Ok(()), |day| tree.day("ram:DueDateDateTime", "udt", day))
     })
 }

@@ -1,9 +1,19 @@
 //! The languages that documents are printed in: their words, and how they write numbers and dates.
 
-use chrono::{Datelike, NaiveDate};
-use daybook_events::{Currency, Money, country::Country, percent::Percent};
+mod recorded;
+mod tables;
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use daybook_events::{
+    Currency, Money,
+    country::{Country, indian_state},
+    percent::Percent,
+};
 use serde::{Deserialize, Serialize};
 
+use self::tables::{ENGLISH, FRENCH, GERMAN};
 use super::paper::{Days, Kind};
 
 /// A language of documents.
@@ -32,6 +42,8 @@ pub struct Words {
     sign_first: bool,
     /// Between a number and `%`.
     percent: &'static str,
+    /// Between a name and its value.
+    colon: &'static str,
     date: fn(NaiveDate) -> String,
     titles: [&'static str; 5],
     pub(super) issued_on: &'static str,
@@ -78,6 +90,28 @@ pub struct Words {
     pub(super) page: &'static str,
     pub(super) of: &'static str,
     pub(super) logo_of: &'static str,
+    /// That the buyer owes the tax: article 226, point 11a, of Directive 2006/112/EC has a wording
+    /// for it in each language.
+    pub(super) reverse_charge: &'static str,
+    /// Why a seller in the European Union charges a buyer outside of it nothing.
+    outside_union: &'static str,
+    pub(super) not_subject: &'static str,
+    pub(super) export: &'static str,
+    /// Before and after the name of a merchant of record.
+    merchant_of_record: [&'static str; 2],
+    pub(super) taxes_follow: &'static str,
+    plan_changed: &'static str,
+    refund: &'static str,
+    ended: &'static str,
+    correction: &'static str,
+    monthly: &'static str,
+    yearly: &'static str,
+    /// Which part of a plan a line is for.
+    rest_of_period: &'static str,
+    at_plan_change: &'static str,
+    further_charge: &'static str,
+    by_hand: &'static str,
+    pub(super) no_due_day: &'static str,
 }
 
 impl Language {
@@ -113,6 +147,9 @@ const SIGNS: &[(&str, &str)] = &[
 fn sign(currency: Currency) -> Option<&'static str> {
     SIGNS.iter().find(|(code, _)| *code == currency.as_str()).map(|(_, sign)| *sign)
 }
+
+/// The names of countries: code, then English, German and French; from the Unicode CLDR.
+static COUNTRIES: &str = include_str!("../../assets/countries.csv");
 
 impl Words {
     /// What a document is called.
@@ -185,6 +222,36 @@ impl Words {
         format!("{digits}{}%", self.percent)
     }
 
+    /// A country's name.
+    #[must_use]
+    pub fn country(&self, code: &str) -> Option<&'static str> {
+        let column = match self.tag {
+            "de" => 2,
+            "fr" => 3,
+            _ => 1,
+        };
+        let country: Country = code.parse().ok()?;
+        let row = COUNTRIES.lines().find(|row| row.starts_with(country.as_str()))?;
+        row.split(';').nth(column)
+    }
+
+    /// Where a supply counts as made, with its code: a State of India, else a country.
+    #[must_use]
+    pub fn place(&self, place: &str) -> String {
+        let state = place.starts_with("IN-").then(|| indian_state(place)).flatten();
+        if let Some(state) = state {
+            return format!("{} ({})", state.name, state.code);
+        }
+        let country = place.split('-').next().and_then(|code| self.country(code));
+        country.map_or_else(|| place.to_owned(), |name| format!("{name} ({place})"))
+    }
+
+    /// What something is, and its value.
+    #[must_use]
+    pub fn labelled(&self, label: &str, value: impl fmt::Display) -> String {
+        format!("{label}{}{value}", self.colon)
+    }
+
     /// What a country's tax id is called.
     #[must_use]
     pub fn tax_id_of(&self, country: &str) -> &'static str {
@@ -210,181 +277,3 @@ impl Words {
         format!("{} – {}", self.day(days.first), self.day(days.last))
     }
 }
-
-/// Months in English, since a number for them means another day across the Atlantic.
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn by_month_name(day: NaiveDate) -> String {
-    let month = usize::try_from(day.month0()).ok().and_then(|month| MONTHS.get(month));
-    format!("{} {} {}", day.day(), month.copied().unwrap_or_default(), day.year())
-}
-
-fn by_dots(day: NaiveDate) -> String {
-    format!("{:02}.{:02}.{}", day.day(), day.month(), day.year())
-}
-
-fn by_slashes(day: NaiveDate) -> String {
-    format!("{:02}/{:02}/{}", day.day(), day.month(), day.year())
-}
-
-static ENGLISH: Words = Words {
-    tag: "en",
-    thousands: ',',
-    decimal: '.',
-    sign_first: true,
-    percent: "",
-    date: by_month_name,
-    titles: ["INVOICE", "CREDIT NOTE", "RECEIPT", "RECEIPT CORRECTION", "PRO FORMA"],
-    issued_on: "Issue date",
-    due_on: "Due date",
-    period: "Service period",
-    order: "Order",
-    account: "Customer reference",
-    original: "Original document",
-    original_on: "Original date",
-    reason: "Reason",
-    from: "From",
-    bill_to: "Bill to",
-    vat_id: "VAT ID",
-    tax_id: "Tax ID",
-    description: "Description",
-    quantity: "Qty",
-    unit_price: "Unit price",
-    discount: "Discount",
-    tax: "Tax",
-    amount: "Amount",
-    subtotal: "Subtotal",
-    subtotal_with_tax: "Subtotal incl. tax",
-    net: "Net amount",
-    on: "on",
-    total: "Total",
-    paid: "Paid",
-    credit: "Account credit applied",
-    credited: "Credited by credit note",
-    written_off: "Written off",
-    due: "Amount due",
-    reduces_due: "Reduces the amount due",
-    to_credit: "To account credit",
-    to_refund: "To be refunded",
-    place_of_supply: "Place of supply",
-    no_reverse_charge: "Tax payable on reverse charge: No",
-    prices_with_tax: "Unit prices include tax; amounts are before tax.",
-    pro_forma: "This is not a tax invoice.",
-    payments: "Payments",
-    paid_on: "Date",
-    paid_by: "Paid by",
-    reference: "Reference",
-    how_to_pay: "How to pay",
-    page: "Page",
-    of: "of",
-    logo_of: "Logo of",
-};
-
-static GERMAN: Words = Words {
-    tag: "de",
-    thousands: '.',
-    decimal: ',',
-    sign_first: false,
-    percent: " ",
-    date: by_dots,
-    // A "Gutschrift" is, in German tax law, an invoice that the buyer writes.
-    titles: ["RECHNUNG", "RECHNUNGSKORREKTUR", "QUITTUNG", "QUITTUNGSKORREKTUR", "PROFORMA"],
-    issued_on: "Datum",
-    due_on: "Fällig am",
-    period: "Leistungszeitraum",
-    order: "Bestellung",
-    account: "Kundenreferenz",
-    original: "Ursprünglicher Beleg",
-    original_on: "Belegdatum",
-    reason: "Grund",
-    from: "Von",
-    bill_to: "Rechnung an",
-    vat_id: "USt-IdNr.",
-    tax_id: "Steuernummer",
-    description: "Beschreibung",
-    quantity: "Menge",
-    unit_price: "Einzelpreis",
-    discount: "Rabatt",
-    tax: "Steuer",
-    amount: "Betrag",
-    subtotal: "Zwischensumme",
-    subtotal_with_tax: "Zwischensumme inkl. Steuer",
-    net: "Nettobetrag",
-    on: "auf",
-    total: "Gesamtbetrag",
-    paid: "Bezahlt",
-    credit: "Verrechnetes Guthaben",
-    credited: "Gutgeschrieben",
-    written_off: "Ausgebucht",
-    due: "Offener Betrag",
-    reduces_due: "Mindert den offenen Betrag",
-    to_credit: "Auf das Guthaben",
-    to_refund: "Wird erstattet",
-    place_of_supply: "Leistungsort",
-    no_reverse_charge: "Tax payable on reverse charge: No",
-    prices_with_tax: "Einzelpreise enthalten die Steuer; Beträge sind ohne Steuer.",
-    pro_forma: "Dies ist keine Rechnung im Sinne des Umsatzsteuerrechts.",
-    payments: "Zahlungen",
-    paid_on: "Datum",
-    paid_by: "Zahlungsweg",
-    reference: "Referenz",
-    how_to_pay: "Zahlungshinweise",
-    page: "Seite",
-    of: "von",
-    logo_of: "Logo von",
-};
-
-static FRENCH: Words = Words {
-    tag: "fr",
-    // The narrow space that does not break.
-    thousands: '\u{202f}',
-    decimal: ',',
-    sign_first: false,
-    percent: " ",
-    date: by_slashes,
-    titles: ["FACTURE", "AVOIR", "REÇU", "RECTIFICATIF DE REÇU", "PRO FORMA"],
-    issued_on: "Date d’émission",
-    due_on: "Échéance",
-    period: "Période",
-    order: "Commande",
-    account: "Référence client",
-    original: "Document d’origine",
-    original_on: "Date d’origine",
-    reason: "Motif",
-    from: "Émetteur",
-    bill_to: "Facturé à",
-    vat_id: "N° TVA",
-    tax_id: "N° fiscal",
-    description: "Désignation",
-    quantity: "Qté",
-    unit_price: "Prix unitaire",
-    discount: "Remise",
-    tax: "Taxe",
-    amount: "Montant",
-    subtotal: "Sous-total",
-    subtotal_with_tax: "Sous-total TTC",
-    net: "Montant hors taxe",
-    on: "sur",
-    total: "Total",
-    paid: "Payé",
-    credit: "Crédit imputé",
-    credited: "Crédité par avoir",
-    written_off: "Passé en perte",
-    due: "Reste à payer",
-    reduces_due: "Réduit le reste à payer",
-    to_credit: "Porté au crédit du compte",
-    to_refund: "À rembourser",
-    place_of_supply: "Lieu de prestation",
-    no_reverse_charge: "Tax payable on reverse charge: No",
-    prices_with_tax: "Les prix unitaires comprennent la taxe ; les montants sont hors taxe.",
-    pro_forma: "Ce document n’est pas une facture.",
-    payments: "Paiements",
-    paid_on: "Date",
-    paid_by: "Moyen",
-    reference: "Référence",
-    how_to_pay: "Modalités de paiement",
-    page: "Page",
-    of: "sur",
-    logo_of: "Logo de",
-};

@@ -35,6 +35,21 @@ pub struct Original {
     pub issued_on: NaiveDate,
 }
 
+/// Why (part of) a document was taken back, to the customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The plan was changed.
+    PlanChange,
+    /// The customer was given money back.
+    Refund,
+    /// The subscription ended before what was paid for did.
+    Ended,
+    /// Something was wrong, and nobody said what.
+    Correction,
+    /// In the seller's own words.
+    Told(String),
+}
+
 /// The days of service that something pays for, in the zone of the account's calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days {
@@ -98,6 +113,8 @@ pub struct Settlement {
     pub due_on: Option<NaiveDate>,
     /// How to pay, line by line; empty where nothing is due.
     pub instructions: Vec<String>,
+    /// The IBAN to pay to, without spaces, where the instructions name one.
+    pub iban: Option<String>,
 }
 
 /// What becomes of the money of a credit note: `total = reduces_due + to_credit + to_refund`.
@@ -140,7 +157,7 @@ pub struct Paper {
     /// What a credit note takes from.
     pub original: Option<Original>,
     /// Why it was taken back, to the customer.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     /// Who sells.
     pub seller: Party,
     /// Who buys.

@@ -57,6 +57,8 @@ pub struct Style {
     pub language: Language,
     /// The name at the head of the page; the seller's where there is none.
     pub company: Option<String>,
+    /// The HSN or SAC of what is sold, where the seller is in India.
+    pub sac: Option<String>,
     /// The image at the head of the page.
     pub logo: Option<Logo>,
 }
@@ -107,7 +109,7 @@ impl Press {
     /// # Errors
     /// A font that cannot be used.
     pub fn print(&self, paper: &Paper) -> Result<Vec<u8>, PressError> {
-        self.print_with(paper, facturx::xml(paper).as_deref())
+        self.print_with(paper, facturx::xml(paper, self.style().language).as_deref())
     }
 
     /// The document with these bytes attached as its e-invoice.

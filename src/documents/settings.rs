@@ -29,6 +29,10 @@ pub struct PrintSettings {
     #[arg(id = "print-company", long = "company", env = "COMPANY_NAME", value_name = "NAME")]
     pub company: Option<String>,
 
+    /// The HSN or SAC of what is sold, on documents of a seller in India
+    #[arg(id = "print-sac", long = "sac", env = "INVOICE_SAC", value_name = "DIGITS")]
+    pub sac: Option<String>,
+
     /// The size of their pages
     #[arg(
         id = "print-page-size",
@@ -66,6 +70,9 @@ pub enum SettingsError {
     /// A name that no page could carry.
     #[error("COMPANY_NAME has at most {COMPANY_MAX} characters, none of control")]
     Company,
+    /// No code of goods or services.
+    #[error("INVOICE_SAC is an HSN or SAC of four, six or eight digits, such as 998315")]
+    Sac,
 }
 
 impl PrintSettings {
@@ -81,19 +88,29 @@ impl PrintSettings {
         if printing.company.as_deref().is_some_and(unfit) {
             return Err(SettingsError::Company);
         }
+        let is_sac = |code: &str| {
+            matches!(code.len(), 4 | 6 | 8) && code.bytes().all(|it| it.is_ascii_digit())
+        };
+        if printing.sac.as_deref().is_some_and(|code| !is_sac(code)) {
+            return Err(SettingsError::Sac);
+        }
         Ok(Documents::printing(printing, logo))
     }
 
     /// What is recorded of this way of printing, with the file of a logo.
     #[must_use]
     pub fn printing(&self, logo: Option<&[u8]>) -> Printing {
-        let company = self.company.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        let said = |text: &Option<String>| {
+            let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+            text.map(str::to_owned)
+        };
         Printing {
             press: PRESS_VERSION,
             page_size: word(&self.page_size),
             language: word(&self.language),
-            company: company.map(str::to_owned),
+            company: said(&self.company),
             logo: logo.map(hash),
+            sac: said(&self.sac),
         }
     }
 
@@ -114,6 +131,14 @@ fn word(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default()
 }
 
+/// The language of a recorded way of printing.
+///
+/// # Errors
+/// One that this build does not know.
+pub fn language(printing: &Printing) -> Result<Language, String> {
+    Language::from_str(&printing.language, false)
+}
+
 /// The style of a recorded way of printing; `logo` is the file of its logo.
 ///
 /// # Errors
@@ -121,8 +146,9 @@ fn word(value: &impl ValueEnum) -> String {
 pub fn style(printing: &Printing, logo: Option<&[u8]>) -> Result<Style, String> {
     Ok(Style {
         page: PageSize::from_str(&printing.page_size, false)?,
-        language: Language::from_str(&printing.language, false)?,
+        language: language(printing)?,
         company: printing.company.clone(),
+        sac: printing.sac.clone(),
         logo: logo.map(Logo::read).transpose().map_err(|error| error.to_string())?,
     })
 }
@@ -140,11 +166,13 @@ mod tests {
                     language: *language,
                     company: Some("Example".to_owned()),
                     logo: None,
+                    sac: Some("998315".to_owned()),
                 };
                 let documents = settings.documents().unwrap();
                 let style = style(documents.own_printing(), None).unwrap();
                 assert_eq!((style.page, style.language), (*page, *language));
                 assert_eq!(style.company.as_deref(), Some("Example"));
+                assert_eq!(style.sac.as_deref(), Some("998315"));
             }
         }
     }
@@ -157,11 +185,17 @@ mod tests {
     }
 
     #[test]
-    fn a_name_and_a_logo_that_no_page_could_carry_are_refused() {
+    fn a_name_a_code_and_a_logo_that_no_page_could_carry_are_refused() {
         for company in ["a".repeat(101), "a\u{7}b".to_owned()] {
             let settings = PrintSettings { company: Some(company), ..PrintSettings::default() };
             assert!(matches!(settings.documents(), Err(SettingsError::Company)));
         }
+        for sac in ["998", "99831", "99831a", "९९८३१५", "998 315"] {
+            let settings = PrintSettings { sac: Some(sac.into()), ..PrintSettings::default() };
+            assert!(matches!(settings.documents(), Err(SettingsError::Sac)), "{sac}");
+        }
+        let unset = PrintSettings { sac: Some(" ".into()), ..PrintSettings::default() };
+        assert_eq!(unset.documents().unwrap().own_printing().sac, None);
         let logo = Some(PathBuf::from("/nonexistent/logo.png"));
         let settings = PrintSettings { logo, ..PrintSettings::default() };
         let error = settings.documents().unwrap_err().to_string();

@@ -71,14 +71,18 @@ pub(super) async fn find(
 /// A document that cannot be printed, or whose bytes are lost.
 pub(super) async fn file(app: &Arc<App>, row: &DocumentRow) -> Result<Answer, ApiError> {
     let printed = app.documents.fetch(app, row).await?;
-    let kind = match row.kind {
+    let answer = pdf(printed, &format!("{}-{}", word(row.kind), row.number));
+    Ok(answer.with("cache-control", AN_HOUR.to_owned()))
+}
+
+/// What a document of a kind is called in file names.
+pub(super) fn word(kind: DocumentKind) -> &'static str {
+    match kind {
         DocumentKind::Invoice => "invoice",
         DocumentKind::CreditNote => "credit-note",
         DocumentKind::Receipt => "receipt",
         DocumentKind::ReceiptNote => "receipt-note",
-    };
-    let answer = pdf(printed, &format!("{kind}-{}", row.number));
-    Ok(answer.with("cache-control", AN_HOUR.to_owned()))
+    }
 }
 
 /// A file to be saved under a name. Its tag is of its bytes, as that of every answer.

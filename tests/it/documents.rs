@@ -3,6 +3,7 @@
 mod facturx;
 mod language;
 mod logo;
+mod own_words;
 mod papers;
 mod pdfa;
 mod press;

@@ -61,8 +61,16 @@ fn fault(rendered: &DocumentRendered) -> Option<&'static str> {
         () if !words.into_iter().all(|word| is_word(word)) => {
             Some("a media type, a page size and a language are short words")
         }
+        () if printing.sac.as_deref().is_some_and(|it| !is_sac(it)) => {
+            Some("an HSN or SAC is four to eight digits")
+        }
         () => None,
     }
+}
+
+/// Whether a text could be a code of the Harmonised System of Nomenclature, or of India's services.
+fn is_sac(text: &str) -> bool {
+    (4..=8).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -117,7 +125,7 @@ mod tests {
     #[test]
     fn what_no_rendering_says_is_refused() {
         type Spoil = fn(&mut DocumentRendered);
-        let spoilt: [Spoil; 9] = [
+        let spoilt: [Spoil; 11] = [
             |it| it.number = "INV-2026-000002".into(),
             |it| it.shows = 1,
             |it| it.sha256 = "A".repeat(64),
@@ -126,6 +134,8 @@ mod tests {
             |it| it.media_type = String::new(),
             |it| it.printing.page_size = "a 4".into(),
             |it| it.printing.language = "e".repeat(101),
+            |it| it.printing.sac = Some("99831a".into()),
+            |it| it.printing.sac = Some("998".into()),
             |it| it.printing = Printing { logo: Some("no hash".into()), ..it.printing.clone() },
         ];
         let given = given_subscribed("pro");

@@ -48,6 +48,10 @@ pub struct Printing {
     pub company: Option<String>,
     /// The SHA-256 of the logo's file, lower-case hex; `null` without a logo.
     pub logo: Option<String>,
+    /// The HSN or SAC that invoices of a seller in India name, four to eight digits; absent where
+    /// none is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sac: Option<String>,
 }
 
 /// A document was printed for the first time: its bytes are these for ever.

@@ -368,6 +368,7 @@ pub fn print_invoice(given: &Given, digit: char) -> RecordDocument {
         language: "en".into(),
         company: None,
         logo: None,
+        sac: None,
     };
     let rendered = DocumentRendered {
         document: DocumentOf::Invoice { invoice_id },

@@ -108,6 +108,7 @@ fn page() -> Result<Paper, Failure> {
             due: totals.total,
             due_on: Some(day("2026-08-27")?),
             instructions: Vec::new(),
+            iban: None,
         }),
         totals,
     })

@@ -92,6 +92,7 @@ fn a_paid_invoice_names_its_payment_and_asks_for_nothing() {
     assert_eq!((settlement.paid, settlement.due), (usd("15"), usd("0")));
     assert_eq!(settlement.payments[0].reference, "pay_1");
     assert_eq!((settlement.due_on, settlement.instructions.len()), (None, 0));
+    assert_eq!(settlement.iban, None);
 }
 
 #[test]
@@ -105,6 +106,13 @@ fn an_open_invoice_says_by_when_and_how_it_is_paid() {
     let said =
         ["Bank transfer · SEPA", "DE89 3704 0044 0532 0130 00", "Name the invoice.", "Thank you."];
     assert_eq!(settlement.instructions, said, "a bare name tells nobody how to pay");
+    assert_eq!(settlement.iban.as_deref(), Some("DE89370400440532013000"));
+    let address = |address: &str| PaymentMethod { address: Some(address.into()), ..bank() };
+    let of = |method| settled(&invoices(&given, &around(&[method]))[1]).iban.clone();
+    assert_eq!(of(address("DE89 3704 0044 0532 0130 01")), None, "its check digits are wrong");
+    assert_eq!(of(address("Routing 021000021")), None);
+    let paypal = PaymentMethod { kind: PaymentMethodKind::PayPal, ..bank() };
+    assert_eq!(of(paypal), None);
 }
 
 #[test]
@@ -149,13 +157,13 @@ fn a_credit_note_names_its_invoice_its_reason_and_where_the_money_goes() {
         (original.number.as_str(), original.issued_on.to_string().as_str()),
         ("INV-2026-000001", "2026-05-01")
     );
-    assert_eq!(paper.reason.as_deref(), Some("Refund"), "what a customer says is no statement");
+    assert_eq!(paper.reason, Some(Reason::Refund), "what a customer says is no statement");
     let reason = CreditReason::Correction;
     let mended = CreditNote { reason, explanation: Some("Billed twice".into()), ..note.clone() };
     let paper_of = |note| credit_note(&row, note, (&seller, &buyer), &around(&[]));
-    assert_eq!(paper_of(&mended).reason.as_deref(), Some("Billed twice"));
+    assert_eq!(paper_of(&mended).reason, Some(Reason::Told("Billed twice".into())));
     let silent = CreditNote { explanation: None, ..mended.clone() };
-    assert_eq!(paper_of(&silent).reason.as_deref(), Some("Correction"));
+    assert_eq!(paper_of(&silent).reason, Some(Reason::Correction));
     assert_eq!(paper.seller.name, "Seller");
     let Moves::Back(back) = paper.moves else { panic!("it comes in") };
     assert_eq!((back.to_refund, back.to_credit), (usd("5"), usd("10")));

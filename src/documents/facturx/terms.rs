@@ -12,10 +12,15 @@ use daybook_events::{
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::tree::clean;
-use crate::documents::paper::{Days, Kind, Line, Paper};
+use crate::documents::{
+    language::Words,
+    paper::{Days, Kind, Line, Paper},
+};
 
 /// Currencies that ISO 4217 has withdrawn, so that the standard's list does not hold them.
 const WITHDRAWN: [&str; 3] = ["BGN", "HRK", "SLL"];
+
+const NORWAY: &str = "NO";
 
 /// A party: BG-4 or BG-7.
 pub(super) struct PartyTerms {
@@ -78,7 +83,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn of(paper: &Paper) -> Option<Self> {
+    pub(super) fn of(paper: &Paper, words: &Words) -> Option<Self> {
         let type_code = match paper.kind {
             Kind::Invoice => "380",
             Kind::CreditNote => "381",
@@ -88,7 +93,7 @@ impl Terms {
             return None;
         }
         let (mut seller, mut buyer) = (party(&paper.seller)?, party(&paper.buyer)?);
-        let category = category(&paper.tax, &seller, &buyer)?;
+        let category = category(&paper.tax, &seller, &buyer, words)?;
         if category.percent.is_none() {
             // What is not subject to VAT is said without VAT ids (BR-O-02).
             without_vat_id(&mut seller);
@@ -98,7 +103,7 @@ impl Terms {
             return None;
         }
         tax_fits(&category, paper.totals.net, paper.totals.tax)?;
-        let lines = paper.lines.iter().map(|line| LineTerms::of(&paper.tax, line));
+        let lines = paper.lines.iter().map(|line| LineTerms::of(&paper.tax, line, words));
         Some(Self {
             type_code,
             number: clean(paper.number.as_deref()?)?,
@@ -170,15 +175,21 @@ fn without_vat_id(party: &mut PartyTerms) {
     }
 }
 
-fn category(tax: &Tax, seller: &PartyTerms, buyer: &PartyTerms) -> Option<Category> {
-    let wording = |otherwise: &str| {
-        tax.wording.as_deref().and_then(clean).unwrap_or_else(|| otherwise.to_owned())
+/// The category of all that a document sells, which are services.
+///
+/// What a seller in the European Union supplies to a buyer outside of it is supplied where the buyer
+/// is (Directive 2006/112/EC, articles 44 and 59): no VAT of the Union is about it. That is `O`,
+/// "services outside scope of tax" in UNTDID 5305, with `VATEX-EU-O`; `G`, "free export item", is
+/// for goods that leave. It is the same for sellers in the United Kingdom and in Switzerland, whose
+/// laws place such a service at the buyer too. In India and in Norway an exported service is in the
+/// scope of the tax, at a rate of zero (section 16 of the IGST Act; section 6-22 of the
+/// merverdiavgiftslov, for which Norway's own lists have `G`).
+fn category(tax: &Tax, seller: &PartyTerms, buyer: &PartyTerms, words: &Words) -> Option<Category> {
+    let reason = |code, otherwise: &str| {
+        let said = tax.wording.as_deref().and_then(|said| clean(&words.wording(said)));
+        Some(Reason { code, text: said.unwrap_or_else(|| otherwise.to_owned()) })
     };
-    let untaxed = || Category {
-        code: "O",
-        percent: None,
-        reason: Some(Reason { code: Some("VATEX-EU-O"), text: wording("Not subject to VAT") }),
-    };
+    let at_zero = |code, reason| Category { code, percent: Some(Percent::ZERO), reason };
     match tax.supply {
         Supply::Taxed => {
             let percent = tax.percent();
@@ -186,24 +197,19 @@ fn category(tax: &Tax, seller: &PartyTerms, buyer: &PartyTerms) -> Option<Catego
             Some(Category { code, percent: Some(percent), reason: None })
         }
         Supply::ReverseCharge => {
+            let reason = reason(Some("VATEX-EU-AE"), words.reverse_charge);
             // Both must be known by their VAT ids (article 226, points 3 and 4).
-            (seller.vat.is_some() && buyer.vat.is_some()).then(|| Category {
-                code: "AE",
-                percent: Some(Percent::ZERO),
-                reason: Some(Reason { code: Some("VATEX-EU-AE"), text: wording("Reverse charge") }),
-            })
+            (seller.vat.is_some() && buyer.vat.is_some()).then(|| at_zero("AE", reason))
         }
-        Supply::Export if seller.vat.is_some() => {
-            let code = seller.country.is_in_eu_vat().then_some("VATEX-EU-G");
-            let reason = Some(Reason { code, text: wording("Export") });
-            Some(Category { code: "G", percent: Some(Percent::ZERO), reason })
+        // It carries no reason here: its wording is a note.
+        Supply::Export if seller.country == Country::INDIA => Some(at_zero("Z", None)),
+        Supply::Export if seller.country.as_str() == NORWAY && seller.vat.is_some() => {
+            Some(at_zero("G", reason(None, words.export)))
         }
-        // An export is zero-rated in India (section 16 of the IGST Act), and carries no reason
-        // here: its wording is a note.
-        Supply::Export if seller.country == Country::INDIA => {
-            Some(Category { code: "Z", percent: Some(Percent::ZERO), reason: None })
+        Supply::Export | Supply::Untaxed => {
+            let reason = reason(Some("VATEX-EU-O"), words.not_subject);
+            Some(Category { code: "O", percent: None, reason })
         }
-        Supply::Export | Supply::Untaxed => Some(untaxed()),
         Supply::MerchantOfRecord => None,
     }
 }
@@ -225,7 +231,7 @@ fn tax_fits(category: &Category, net: Money, tax: Money) -> Option<()> {
 }
 
 impl LineTerms {
-    fn of(tax: &Tax, line: &Line) -> Option<Self> {
+    fn of(tax: &Tax, line: &Line, words: &Words) -> Option<Self> {
         let discount = before_tax(tax, line.discount)?;
         let undiscounted = line.net.plus(discount).ok()?;
         if discount.minor() < 0 || undiscounted.minor() < 0 || line.net.minor() < 0 {
@@ -233,7 +239,7 @@ impl LineTerms {
         }
         let (price, price_for) = price(line, undiscounted)?;
         Some(Self {
-            name: clean(&line.description)?,
+            name: clean(&words.sold(&line.description))?,
             quantity: line.quantity,
             price,
             price_for,

@@ -57,6 +57,11 @@ impl Geometry {
         self.width - self.side
     }
 
+    /// How much a page has room for, if it is not the first.
+    pub(super) fn room_of_page(&self) -> i32 {
+        self.bottom - self.top_again
+    }
+
     /// Between the margins.
     pub(super) fn content(&self) -> i32 {
         self.width - 2 * self.side

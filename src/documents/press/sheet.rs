@@ -3,6 +3,7 @@
 
 mod head;
 mod lines;
+mod payments;
 mod sums;
 mod table;
 
@@ -30,6 +31,11 @@ const SMALL: Look = look(Weight::Regular, 7_500, Ink::Quiet);
 const LABEL: Look = look(Weight::Regular, 7_500, Ink::Quiet);
 /// What names a section.
 const HEADING: Look = look(Weight::Bold, 8_000, Ink::Accent);
+
+/// Below a heading.
+const BELOW_HEADING: i32 = 3 * POINT;
+/// Between the sums, the payments and how to pay.
+const BETWEEN: i32 = 18 * POINT;
 
 /// From one baseline to the next.
 fn leading(look: Look) -> i32 {
@@ -61,9 +67,7 @@ impl<'a> Sheet<'a> {
         self.facts(&mut cursor);
         self.parties(&mut cursor);
         self.lines(&mut cursor);
-        self.sums(&mut cursor);
-        self.payments(&mut cursor);
-        self.how_to_pay(&mut cursor);
+        self.outcome(&mut cursor);
         self.edges();
         let said = Said {
             title: self.name(),
@@ -72,6 +76,31 @@ impl<'a> Sheet<'a> {
             at: self.paper.issued_at.utc(),
         };
         (self.canvas, said)
+    }
+
+    /// Sums, payments and how to pay: on one page, wherever one page has the room, so that nobody
+    /// meets an account to pay to without the sum. What is longer begins with the sums and goes on.
+    fn outcome(&mut self, cursor: &mut Cursor) {
+        let sums = self.set_sums();
+        let (payments, how_to_pay) = (self.set_payments(), self.set_how_to_pay());
+        let behind = |height: i32| height.saturating_add(BETWEEN);
+        let whole = [
+            sums.whole_height(),
+            payments.as_ref().map_or(0, |it| behind(it.height())),
+            how_to_pay.as_ref().map_or(0, |it| behind(it.height())),
+        ];
+        let whole = whole.into_iter().fold(0, i32::saturating_add);
+        let fits = whole <= self.canvas.geometry.room_of_page();
+        self.canvas.room(cursor, if fits { whole } else { sums.height() });
+        self.sums(cursor, &sums);
+        if let Some(payments) = payments {
+            cursor.y += BETWEEN;
+            self.payments(cursor, &payments);
+        }
+        if let Some(how_to_pay) = how_to_pay {
+            cursor.y += BETWEEN;
+            self.how_to_pay(cursor, &how_to_pay);
+        }
     }
 
     /// What the document is called, with its number.
@@ -112,7 +141,7 @@ impl<'a> Sheet<'a> {
         let x = self.canvas.geometry.side;
         let line = self.canvas.setter.line(text, HEADING);
         self.paragraph(cursor, (heading, x), Align::Left, &[line], HEADING);
-        cursor.y += 3 * POINT;
+        cursor.y += BELOW_HEADING;
     }
 
     /// Which document this is, above every page but the first; whose, and which page, below each.

@@ -7,7 +7,13 @@ use daybook_projections::documents::Documents;
 use super::showing;
 use crate::{
     app::App,
-    http::{answer::Answer, call::Call, documents::pdf, error::ApiError, reading::shown},
+    http::{
+        answer::Answer,
+        call::Call,
+        documents::{pdf, word},
+        error::ApiError,
+        reading::shown,
+    },
 };
 
 /// `GET /api/orders/{id}/invoice`: by the order's number or id.
@@ -23,14 +29,14 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
         None => None,
     };
     let printed = match document {
-        Some(document) => Some(app.documents.fetch(&app, &document).await?),
-        None => app.documents.pro_forma(&app, &order).await?,
+        Some(document) => Some((word(document.kind), app.documents.fetch(&app, &document).await?)),
+        None => app.documents.pro_forma(&app, &order).await?.map(|it| ("pro-forma", it)),
     };
-    let printed = printed.ok_or_else(|| {
+    let (word, printed) = printed.ok_or_else(|| {
         let text = format!("order {} was not billed: it has no invoice", order.number);
         ApiError::new("not_found", text)
     })?;
-    Ok(pdf(printed, &format!("invoice-{}", order.number)).at(position))
+    Ok(pdf(printed, &format!("{word}-{}", order.number)).at(position))
 }
 
 /// `GET /api/admin/orders/{id}/invoice`: of any account.

@@ -7,12 +7,15 @@ use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use daybook::documents::{
     facturx,
+    language::Language,
     paper::{Kind, Paper},
 };
 use daybook_events::{Currency, Money};
 use serde_json::Value;
 
-use self::papers::{french, german, indian, invoice, partly_paid, party, taken_back};
+use self::papers::{
+    french, german, indian, invoice, paid_by, partly_paid, party, taken_back, to_a_bank,
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -42,7 +45,7 @@ fn checked(files: &[(String, Vec<u8>)]) -> BTreeMap<String, (u64, Vec<String>)> 
 }
 
 fn xml(paper: &Paper) -> String {
-    String::from_utf8(facturx::xml(paper).expect("the standard carries it")).unwrap()
+    String::from_utf8(facturx::xml(paper, Language::En).expect("the standard carries it")).unwrap()
 }
 
 /// What an element holds, wherever it stands.
@@ -64,6 +67,11 @@ fn reverse_charge() -> Paper {
     invoice(german(), french(), Currency::EUR, false, &items)
 }
 
+fn abroad() -> Paper {
+    let buyer = party("Acme Inc.", "US", "TX", "");
+    invoice(german(), buyer, Currency::USD, false, &[("VPS Pro", 3, "10.00", "0")])
+}
+
 fn rupees(state: &str, inclusive: bool) -> Paper {
     let items = [("VPS Pro", 1, "999.00", "0.00"), ("Addon", 7, "299.03", "100.01")];
     let seller = indian("Karnataka", "29AAGCB7383J1Z4");
@@ -77,6 +85,7 @@ fn of_taxes() -> Vec<(&'static str, Paper)> {
     let yen = || party("株式会社例", "JP", "", "T1234567890123");
     let foreign = |seller, buyer| invoice(seller, buyer, Currency::USD, false, &one("10.00"));
     let swiss = party("Schweiz AG", "CH", "", "CHE107787577MWST");
+    let norwegian = party("Norge AS", "NO", "", "NO974760673MVA");
     vec![
         ("domestic", domestic()),
         ("reverse-charge", reverse_charge()),
@@ -86,6 +95,7 @@ fn of_taxes() -> Vec<(&'static str, Paper)> {
         ("export-from-india", foreign(gst(), american("TX"))),
         ("export-from-the-union", foreign(german(), american("TX"))),
         ("export-from-switzerland", foreign(swiss, american("TX"))),
+        ("export-from-norway", foreign(norwegian, american("TX"))),
         ("sales-tax", foreign(american("CA"), american("CA")).with_seller_id("12-3456789")),
         ("untaxed", foreign(american("TX"), american("TX")).with_seller_id("12-3456789")),
         ("untaxed-with-vat-ids", foreign(french(), french())),
@@ -139,6 +149,10 @@ fn of_shapes() -> Vec<(&'static str, Paper)> {
         ("credit-note-reverse-charge", taken_back(reverse_charge())),
         ("credit-note-gst", taken_back(rupees("Karnataka", false))),
         ("partly-paid", partly_paid(domestic())),
+        ("to-a-bank", to_a_bank(domestic())),
+        ("to-a-bank-in-rupees", to_a_bank(rupees("Karnataka", false))),
+        ("paid-by-a-processor", paid_by("razorpay", domestic())),
+        ("paid-by-hand", paid_by("manual", domestic())),
         ("without-a-period", without_period),
     ]
 }
@@ -178,6 +192,8 @@ fn with(text: &str, part: &str, by: &str) -> Vec<u8> {
 #[test]
 fn what_is_wrong_is_noticed() {
     let (plain, reversed) = (xml(&domestic()), xml(&reverse_charge()));
+    let (banked, abroad) = (xml(&to_a_bank(domestic())), xml(&abroad()));
+    let iban = "<ram:IBANID>DE89370400440532013000</ram:IBANID>";
     let without_code =
         with(&reversed, "<ram:ExemptionReasonCode>VATEX-EU-AE</ram:ExemptionReasonCode>", "");
     let without_code = String::from_utf8(without_code).unwrap();
@@ -215,6 +231,9 @@ fn what_is_wrong_is_noticed() {
             with(&plain, "<ram:ChargeAmount>29.00", "<ram:ChargeAmount>29.01"),
             "SUM: a line",
         ),
+        ("account", with(&banked, iban, ""), "BR-61"),
+        ("means", with(&banked, "<ram:TypeCode>58", "<ram:TypeCode>580"), "'ram:TypeCode' is not"),
+        ("vat-id", with(&abroad, "schemeID=\"FC\"", "schemeID=\"VA\""), "BR-O-02"),
         (
             "cent",
             with(&plain, "<ram:CalculatedAmount>5.51", "<ram:CalculatedAmount>5.52"),
@@ -264,9 +283,11 @@ fn what_the_law_wants_is_said() {
     let within = xml_of("gst-within-a-state");
     assert_eq!(held(&within, "CategoryCode"), ["S", "S", "S"]);
     assert_eq!(held(&within, "RateApplicablePercent"), ["18", "18", "18"]);
-    for note in
-        ["Place of supply: IN-29", "CGST 9 % (IN): 269.30 INR", "SGST 9 % (IN-29): 269.30 INR"]
-    {
+    for note in [
+        "Place of supply: Karnataka (29)",
+        "CGST 9 % (IN): 269.30 INR",
+        "SGST 9 % (IN-29): 269.30 INR",
+    ] {
         assert!(held(&within, "Content").contains(&note), "{note}: {within}");
     }
     let note = xml_of("credit-note");
@@ -278,16 +299,72 @@ fn what_the_law_wants_is_said() {
     assert_eq!(held(&partly, "TotalPrepaidAmount"), ["8.50"]);
     assert_eq!(held(&partly, "DuePayableAmount"), ["26.01"]);
     let categories =
-        [("export-from-the-union", "G"), ("untaxed-with-vat-ids", "O"), ("zero-rate", "Z")];
+        [("export-from-the-union", "O"), ("untaxed-with-vat-ids", "O"), ("zero-rate", "Z")];
     for (name, category) in categories {
         assert_eq!(held(&xml_of(name), "CategoryCode")[0], category, "{name}");
     }
 }
 
 #[test]
+fn how_it_is_paid_is_said_by_code() {
+    let said = |paper: &Paper| {
+        let xml = xml(paper);
+        let (_, rest) = xml.split_once("PaymentMeans>")?;
+        let means = rest.split_once("</ram:SpecifiedTradeSettlementPaymentMeans")?.0.to_owned();
+        let one = |element| held(&means, element).first().map(|&text| text.to_owned());
+        Some((one("TypeCode")?, one("Information"), one("IBANID")))
+    };
+    let owned = |text: &str| Some(text.to_owned());
+    let iban = || owned("DE89370400440532013000");
+    let rupees = rupees("Karnataka", false);
+    for (paper, expected) in [
+        (to_a_bank(domestic()), Some(("58".into(), None, iban()))),
+        (to_a_bank(rupees), Some(("30".into(), None, iban()))),
+        (
+            domestic(),
+            Some((
+                "1".into(),
+                owned("Bank transfer to <us>".replace('<', "&lt;").replace('>', "&gt;").as_str()),
+                None,
+            )),
+        ),
+        (paid_by("razorpay", domestic()), Some(("68".into(), owned("Razorpay"), None))),
+        (paid_by("manual", domestic()), Some(("1".into(), owned("Manual payment"), None))),
+        (taken_back(to_a_bank(domestic())), None),
+    ] {
+        assert_eq!(said(&paper), expected);
+    }
+}
+
+/// Beside what is not subject to VAT no VAT id stands: the seller's is a registration.
+#[test]
+fn a_service_to_a_buyer_abroad_is_out_of_the_scope_of_the_tax() {
+    let to_america = |seller| {
+        let buyer = party("Acme Inc.", "US", "TX", "12-3456789");
+        xml(&invoice(seller, buyer, Currency::USD, false, &[("VPS Pro", 1, "10.00", "0")]))
+    };
+    let german = to_america(german());
+    assert_eq!(held(&german, "CategoryCode"), ["O", "O"]);
+    assert_eq!(held(&german, "ExemptionReasonCode"), ["VATEX-EU-O"]);
+    assert_eq!(held(&german, "RateApplicablePercent"), Vec::<&str>::new());
+    assert!(!german.contains("schemeID=\"VA\""), "{german}");
+    assert!(german.contains("<ram:ID schemeID=\"FC\">DE136695976<"), "{german}");
+    let swiss = to_america(party("Schweiz AG", "CH", "", "CHE107787577MWST"));
+    assert_eq!(held(&swiss, "CategoryCode"), ["O", "O"]);
+    let indian = to_america(indian("Karnataka", "29AAGCB7383J1Z4"));
+    assert_eq!(held(&indian, "CategoryCode"), ["Z", "Z"]);
+    let norwegian = to_america(party("Norge AS", "NO", "", "NO974760673MVA"));
+    assert_eq!(held(&norwegian, "CategoryCode"), ["G", "G"]);
+}
+
+#[test]
 fn an_e_invoice_is_the_same_for_ever() {
     for (name, paper) in of_shapes() {
-        assert_eq!(facturx::xml(&paper), facturx::xml(&paper.clone()), "{name}");
+        assert_eq!(
+            facturx::xml(&paper, Language::En),
+            facturx::xml(&paper.clone(), Language::En),
+            "{name}"
+        );
     }
 }
 
@@ -298,7 +375,7 @@ fn what_the_standard_cannot_carry_has_no_e_invoice() {
     let changed = |change: &dyn Fn(&mut Paper)| {
         let mut paper = reverse_charge();
         change(&mut paper);
-        facturx::xml(&paper)
+        facturx::xml(&paper, Language::En)
     };
     assert!(changed(&|_| ()).is_some());
     let impossible: [(&str, Change<'_>); 10] = [
@@ -318,14 +395,14 @@ fn what_the_standard_cannot_carry_has_no_e_invoice() {
     }
     let fils = [("VPS", 1, "2.605", "0")];
     let fils = invoice(german(), party("K", "KW", "", ""), Currency::KWD, false, &fils);
-    assert!(facturx::xml(&fils).is_none());
+    assert!(facturx::xml(&fils, Language::En).is_none());
     let mut strayed = domestic();
     strayed.totals.tax = Money::parse("6.51", Currency::EUR).unwrap();
-    assert!(facturx::xml(&strayed).is_none());
+    assert!(facturx::xml(&strayed, Language::En).is_none());
     let mut negative = domestic();
     negative.lines[0].net = Money::parse("-29.00", Currency::EUR).unwrap();
-    assert!(facturx::xml(&negative).is_none());
+    assert!(facturx::xml(&negative, Language::En).is_none());
     let kuna = "HRK".parse().unwrap();
     let kuna = invoice(german(), german(), kuna, false, &[("VPS", 1, "2.60", "0")]);
-    assert!(facturx::xml(&kuna).is_none());
+    assert!(facturx::xml(&kuna, Language::En).is_none());
 }

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use daybook::documents::paper::{
-    Days, Kind, Line, Moves, Original, Paid, Paper, Settlement, TakenBack,
+    Days, Kind, Line, Moves, Original, Paid, Paper, Reason, Settlement, TakenBack,
 };
 use daybook_events::{
     Currency, Money,
@@ -132,6 +132,7 @@ pub(super) fn invoice(currency: Currency, tax: Tax, lines: &[(&str, u32, i128, i
                 "Bank transfer to IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX.".into(),
                 "Please quote the document's number as the reference.".into(),
             ],
+            iban: Some("DE89370400440532013000".into()),
         }),
     }
 }
@@ -153,6 +154,7 @@ pub(super) fn paid(mut paper: Paper) -> Paper {
         due: Money::zero(paper.currency),
         due_on: None,
         instructions: Vec::new(),
+        iban: None,
     });
     paper
 }
@@ -164,7 +166,7 @@ pub(super) fn taken_back(mut paper: Paper, kind: Kind) -> Paper {
     paper.number = Some("CN/26-27/000001".into());
     paper.original =
         Some(Original { number: "ML/26-27/000001".into(), issued_on: day("2026-08-20") });
-    paper.reason = Some("Downgraded to a smaller plan".into());
+    paper.reason = Some(Reason::Told("Downgraded to a smaller plan".into()));
     let to_refund = paper.totals.total;
     paper.moves = Moves::Back(TakenBack { reduces_due: zero, to_credit: zero, to_refund });
     paper
@@ -186,6 +188,11 @@ fn named(name: &str, country: &str) -> Paper {
     let mut paper = invoice(Currency::EUR, Tax::none(), &[("VPS Pro", 1, 100_000, 0)]);
     paper.buyer = party(name, country, "");
     paper
+}
+
+/// An unpaid invoice in euros, without tax.
+pub(super) fn euros() -> Paper {
+    named("Zyx Qwv", "FR")
 }
 
 const LINE: &[(&str, u32, i128, i128)] = &[("VPS Pro", 1, 100_000, 0)];
@@ -250,7 +257,7 @@ fn hostile() -> Paper {
     let mut paper = named("=HYPERLINK(\"http://evil\")\u{202e}txt.exe\u{0}\u{7}\u{200b}", "US");
     paper.buyer.address = "+1\t2\r\n@SUM(A1)\u{2066}x\u{2069}".into();
     paper.buyer.city = "東京 😀 मुंबई e\u{301}".into();
-    paper.reason = Some("(a) \\ <b> & \"c\" %d ]]> \u{feff}".into());
+    paper.reason = Some(Reason::Told("(a) \\ <b> & \"c\" %d ]]> \u{feff}".into()));
     paper
 }
 
@@ -412,6 +419,6 @@ fn kinds() -> Vec<Case> {
                 "UTR 4471 0023 9981",
             ],
         ),
-        ("ten-lines", ten_lines(), &["₹14,136.40", "pay_29QQoUBi66xm2f", "razorpay"]),
+        ("ten-lines", ten_lines(), &["₹14,136.40", "pay_29QQoUBi66xm2f", "Razorpay"]),
     ]
 }

@@ -9,7 +9,7 @@ use std::{
 use daybook::documents::{
     language::Language,
     logo::Logo,
-    paper::Paper,
+    paper::{Kind, Moves, Paper},
     press::{PageSize, Press, Style},
 };
 use tempfile::TempDir;
@@ -138,24 +138,55 @@ fn pages(file: &Path) -> Vec<String> {
     pages.collect()
 }
 
-/// However many lines there are, nothing is lost, and no page is left without room.
+/// However many lines there are, nothing is lost, and nobody finds the payments or an account to pay
+/// to on a page without the sums.
 #[test]
-fn sums_go_together_wherever_the_lines_end() {
+fn sums_and_payments_go_together_wherever_the_lines_end() {
     let (directory, press) = (TempDir::new().unwrap(), press(with_logo()));
-    for count in 10..40 {
+    for count in 1..=60 {
         let names: Vec<String> = (1..=count).map(|n| format!("Line {n}")).collect();
         let lines: Vec<_> = names.iter().map(|name| (name.as_str(), 1, 10_000, 0)).collect();
         let paper: Paper =
             papers::invoice(daybook_events::Currency::INR, papers::within_state(), &lines);
-        let file = printed(&directory, &format!("of-{count}"), &press.print(&paper).unwrap());
-        let pages = pages(&file);
-        let with_total: Vec<&String> =
-            pages.iter().filter(|page| page.contains("Total (INR)")).collect();
-        assert_eq!(with_total.len(), 1, "{count}");
-        let page = with_total[0];
-        assert!(page.contains("Subtotal") && page.contains("Amount due"), "{count}: {page}");
-        assert!(pages.iter().any(|page| page.contains(&format!("Line {count} "))), "{count}");
+        let (mut both, paid) = (papers::paid(paper.clone()), papers::paid(paper.clone()));
+        if let (Moves::In(both), Moves::In(unpaid)) = (&mut both.moves, &paper.moves) {
+            both.instructions.clone_from(&unpaid.instructions);
+        }
+        let papers = [
+            (&paper, &["How to pay", "IBAN", "reference."][..]),
+            (&paid, &["Payments", "pay_29QQoUBi66xm2f"][..]),
+            (&both, &["Payments", "pay_29QQoUBi66xm2f", "How to pay", "IBAN", "reference."][..]),
+        ];
+        for (paper, behind) in papers {
+            let file = printed(&directory, "counted", &press.print(paper).unwrap());
+            let pages = pages(&file);
+            let with_total: Vec<&String> =
+                pages.iter().filter(|page| page.contains("Total (INR)")).collect();
+            assert_eq!(with_total.len(), 1, "{count}");
+            let page = with_total[0];
+            assert!(page.contains("Subtotal") && page.contains("Amount due"), "{count}: {page}");
+            for said in behind {
+                assert!(page.contains(said), "{count}: {said} is not with the sums: {page}");
+            }
+            assert!(pages.iter().any(|page| page.contains(&format!("Line {count} "))), "{count}");
+            assert!(pages.len() <= count / 15 + 2, "{count}: {} pages", pages.len());
+        }
     }
+}
+
+/// What no page could hold goes on, after the sums.
+#[test]
+fn instructions_longer_than_a_page_go_on() {
+    let (directory, press) = (TempDir::new().unwrap(), press(Style::default()));
+    let (_, mut paper, _) = papers::all().swap_remove(0);
+    let said: Vec<String> = (1..=150).map(|n| format!("Step {n}.")).collect();
+    if let Moves::In(settlement) = &mut paper.moves {
+        settlement.instructions.clone_from(&said);
+    }
+    let pages = pages(&printed(&directory, "long", &press.print(&paper).unwrap()));
+    assert!(pages[0].contains("Amount due") && pages[0].contains("How to pay"), "{}", pages[0]);
+    let all = pages.join(" ");
+    assert!(said.iter().all(|step| all.contains(step)), "{all}");
 }
 
 #[test]
@@ -175,6 +206,23 @@ fn other_languages_and_pages() {
         }
         assert!(said("pdfinfo", &[], &file).contains("612 x 792"));
     }
+}
+
+#[test]
+fn the_code_of_what_is_sold_is_on_documents_of_a_seller_in_india_alone() {
+    let directory = TempDir::new().unwrap();
+    let style = Style { sac: Some("998315".into()), ..Style::default() };
+    let says = |press: &Press, paper: &Paper| {
+        let file = printed(&directory, "code", &press.print(paper).unwrap());
+        text(&file).contains("HSN/SAC: 998315")
+    };
+    let (_, indian, _) = papers::all().swap_remove(0);
+    let note = papers::taken_back(indian.clone(), Kind::CreditNote);
+    let mut french = indian.clone();
+    french.seller.country = "FR".into();
+    let (with, without) = (press(style), press(Style::default()));
+    assert!(says(&with, &indian) && says(&with, &note));
+    assert!(!says(&with, &french) && !says(&without, &indian));
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The files of the press hold to the structure of PDF/A-3, and each check of that notices a fault
 //! that was planted.
 
+use data_encoding::HEXLOWER;
 use daybook::documents::{
+    PRESS_VERSION,
+    language::Language,
     logo::Logo,
+    paper::Paper,
     press::{Press, Style},
 };
 use lopdf::{Dictionary, Document, Object, Stream};
+use sha2::{Digest, Sha256};
 
 use super::{logo::png, papers, pdfa::faults};
 
@@ -44,6 +49,47 @@ fn the_bytes_are_framed_as_pdf_a_wants_them() {
     for word in ["CreationDate(D:20260820093000Z)", "Daybook"] {
         assert!(text.contains(word) || text.replace(' ', "").contains(word), "{word}");
     }
+}
+
+/// The hash of everything that the press of this version sets: pages, fonts, words, metadata and
+/// e-invoices, unpacked, since how well they are packed is not the press's.
+const SET: (u32, &str) = (2, "64eb236c849599392821c6c9cf143c8d8c0a97b3126289ebc85d59d5b4c2896d");
+
+/// Whoever changes what is printed raises `PRESS_VERSION`, and puts both here.
+#[test]
+fn the_version_of_the_press_goes_up_with_what_it_prints() {
+    let mut hash = Sha256::new();
+    for language in [Language::En, Language::De, Language::Fr] {
+        let press = Press::new(Style { language, ..Style::default() }).unwrap();
+        for (_, paper, _) in papers::all() {
+            unpacked(&press.print(&paper).unwrap(), &mut hash);
+        }
+    }
+    let found = HEXLOWER.encode(&hash.finalize());
+    assert_eq!((PRESS_VERSION, found.as_str()), SET, "what is printed has changed");
+}
+
+/// Everything in the streams of a file, unpacked.
+fn unpacked(bytes: &[u8], hash: &mut Sha256) {
+    for (_, object) in read(bytes).objects {
+        if let Object::Stream(stream) = object {
+            hash.update(stream.decompressed_content().unwrap_or(stream.content));
+        }
+    }
+}
+
+#[test]
+fn one_letter_more_is_another_print() {
+    let press = press();
+    let hash_of = |paper: &Paper| {
+        let mut hash = Sha256::new();
+        unpacked(&press.print(paper).unwrap(), &mut hash);
+        hash.finalize()
+    };
+    let (paper, mut other) = (papers::ten_lines(), papers::ten_lines());
+    other.seller.city.push('x');
+    assert_eq!(hash_of(&paper), hash_of(&papers::ten_lines()));
+    assert_ne!(hash_of(&paper), hash_of(&other));
 }
 
 type Fault = fn(&mut Document);

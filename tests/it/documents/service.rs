@@ -239,8 +239,8 @@ async fn an_order_has_a_pro_forma_and_then_its_invoice() {
     let path = format!("/api/orders/{}/invoice", order["id"]);
     let pro_forma = file(&test, &path, &customer.key, &[]).await;
     assert_eq!(pro_forma.status, 200, "{}", pro_forma.text());
-    let disposition = format!("attachment; filename=\"invoice-{}.pdf\"", order["id"]);
-    assert_eq!(pro_forma.header("content-disposition"), disposition);
+    let disposition = |word: &str| format!("attachment; filename=\"{word}-{}.pdf\"", order["id"]);
+    assert_eq!(pro_forma.header("content-disposition"), disposition("pro-forma"));
     assert_eq!(pro_forma.header("cache-control"), "private, no-cache", "it becomes an invoice");
     assert!(pro_forma.text().contains("kind: ProForma"), "{}", pro_forma.text());
     assert!(pro_forma.text().contains("number: None"));
@@ -249,6 +249,7 @@ async fn an_order_has_a_pro_forma_and_then_its_invoice() {
     test.settle().await;
     let invoice = file(&test, &path, &customer.key, &[]).await;
     assert!(invoice.text().contains("kind: Invoice"), "{}", invoice.text());
+    assert_eq!(invoice.header("content-disposition"), disposition("invoice"));
     assert_eq!(invoice.bytes, {
         let path = invoice_path(&test, &customer).await;
         file(&test, &path, &customer.key, &[]).await.bytes

@@ -152,3 +152,48 @@ async fn a_document_is_not_printed_first_in_another_way_unless_that_is_meant() {
     let (exit, _, err) = test.db.daybook(&[&note, &letter[..], &["--print-anew"]].concat()).await;
     assert_eq!(exit, 0, "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_e_invoice_has_the_words_of_the_page_that_it_goes_with() {
+    let test = TestApp::start().await;
+    let seller = json!({ "name": "Acme GmbH", "country": "DE", "taxId": "DE902206462" });
+    test.post_as_super("/api/ledger/seller", "", &seller).await.ok();
+    let customer = test.subscriber("pro").await;
+    test.post("/api/refunds", &customer.key, &json!({ "reason": "customer_request" })).await.ok();
+    test.settle().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("note.pdf").to_str().unwrap().to_owned();
+    let note = ["invoice", "CN-2026-000001", "--credit-note"];
+    let xml = async |more: &[&str]| {
+        let (exit, said, err) =
+            test.db.daybook(&[&note, &["--xml", "--out", "-"], more].concat()).await;
+        assert_eq!((exit, err.as_str()), (0, ""));
+        said
+    };
+    // Not printed yet: in the way in which this process would.
+    let before = xml(&["--language", "fr"]).await;
+    assert!(before.contains("<ram:Content>Remboursement<"), "{before}");
+    let (exit, _, err) =
+        test.db.daybook(&[&note, &["--language", "de", "--out", &out][..]].concat()).await;
+    assert_eq!(exit, 0, "{err}");
+    for more in [&[][..], &["--language", "fr"]] {
+        let after = xml(more).await;
+        assert!(after.contains("<ram:Content>Erstattung<"), "{after}");
+    }
+}
+
+/// A new version of the program has a new press, and no setting that would bring the old one back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_press_is_no_other_way_of_printing() {
+    let test = scene().await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (exit, _, err) =
+        test.db.daybook(&["invoice", "INV-2026-000001", "--out", &to("one.pdf")]).await;
+    assert_eq!(exit, 0, "{err}");
+    let older = "update documents set printing = jsonb_set(printing::jsonb, '{press}', '1')::json";
+    sqlx::query(older).execute(test.app.pool()).await.unwrap();
+    let note = ["invoice", "CN-2026-000001", "--credit-note", "--out", &to("two.pdf")];
+    let (exit, _, err) = test.db.daybook(&note).await;
+    assert_eq!(exit, 0, "{err}");
+}

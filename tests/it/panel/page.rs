@@ -232,7 +232,7 @@ async fn each_order_has_a_downloadable_pdf_invoice() {
         let pdf = test.get(&path, &test.super_key).await;
         assert_eq!(pdf.status, 200, "{}", pdf.text);
         assert_eq!(pdf.headers["content-type"], "application/pdf");
-        let name = format!("attachment; filename=\"invoice-{order}.pdf\"");
+        let name = format!("attachment; filename=\"pro-forma-{order}.pdf\"");
         assert_eq!(pdf.headers["content-disposition"], name.as_str());
         assert!(pdf.text.starts_with("%PDF-"));
     }

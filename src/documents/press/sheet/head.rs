@@ -1,13 +1,16 @@
 //! The head: logo and name, what the document is, its number and dates, and the two parties.
 
-use daybook_events::{country::Country, personal::Party};
+use daybook_events::personal::Party;
 
 use super::{BODY, HEADING, LABEL, STRONG, Sheet, leading, look};
-use crate::documents::press::{
-    canvas::{Align, Cursor, POINT, Shade},
-    fonts::Weight,
-    tags::{Tag, Tags},
-    text::{Ink, Line, Look},
+use crate::documents::{
+    language::Words,
+    press::{
+        canvas::{Align, Cursor, POINT, Shade},
+        fonts::Weight,
+        tags::{Tag, Tags},
+        text::{Ink, Line, Look},
+    },
 };
 
 /// The room for a logo, in thousandths of a point.
@@ -101,10 +104,11 @@ impl Sheet<'_> {
             *cursor = end;
             cursor.y += 7 * POINT;
         }
-        if let Some(reason) = self.paper.reason.clone().filter(|reason| !reason.is_empty()) {
+        let reason = self.paper.reason.as_ref().map(|reason| self.words.because(reason));
+        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
             let paragraph = self.canvas.element(Tags::ROOT, Tag::Paragraph);
             let label = [self.canvas.setter.line(self.words.reason, LABEL)];
-            let lines = self.canvas.setter.lines(&reason, BODY, geometry.content());
+            let lines = self.canvas.setter.lines(reason, BODY, geometry.content());
             self.canvas.room(cursor, leading(LABEL) + leading(BODY));
             self.paragraph(cursor, (paragraph, geometry.side), Align::Left, &label, LABEL);
             self.paragraph(cursor, (paragraph, geometry.side), Align::Left, &lines, BODY);
@@ -176,7 +180,7 @@ impl Sheet<'_> {
             said.extend(address.into_iter().map(str::to_owned));
         }
         said.push(city(party));
-        said.push(country(party, self.words.tag));
+        said.push(country(party, self.words));
         said.push(party.email.clone());
         if !party.tax_id.is_empty() {
             let label = self.words.tax_id_of(&party.country);
@@ -202,22 +206,9 @@ fn city(party: &Party) -> String {
     }
 }
 
-/// The names of countries: code, then English, German and French; from the Unicode CLDR.
-static COUNTRIES: &str = include_str!("../../../../assets/countries.csv");
-
 /// The country's name in a language, or what stands in its place.
-fn country(party: &Party, language: &str) -> String {
-    let column = match language {
-        "de" => 2,
-        "fr" => 3,
-        _ => 1,
-    };
-    let row = party
-        .country
-        .parse::<Country>()
-        .ok()
-        .and_then(|country| COUNTRIES.lines().find(|row| row.starts_with(country.as_str())));
-    row.and_then(|row| row.split(';').nth(column)).unwrap_or(&party.country).to_owned()
+fn country(party: &Party, words: &Words) -> String {
+    words.country(&party.country).unwrap_or(&party.country).to_owned()
 }
 
 /// The largest size of the same shape within bounds.

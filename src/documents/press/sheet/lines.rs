@@ -51,7 +51,8 @@ impl Sheet<'_> {
 
     /// What is sold, and below it when it is of service.
     fn described(&mut self, line: &paper::Line, width: i32) -> Cell {
-        let lines = self.canvas.setter.lines(&line.description, BODY, width);
+        let sold = self.words.sold(&line.description);
+        let lines = self.canvas.setter.lines(&sold, BODY, width);
         let mut cell: Cell = lines.into_iter().map(|line| (line, BODY)).collect();
         if let Some(days) = line.days {
             let days = self.words.days(days);

@@ -1,13 +1,10 @@
-//! What the lines come to, what the law wants said, and how the money moved or is to move.
+//! What the lines come to, what the law wants said, and how the money moved.
 
-use daybook_events::{Money, country::indian_state, totals::TaxAmount};
+use daybook_events::{Money, totals::TaxAmount};
 
-use super::{
-    BODY, SMALL, Sheet, ascent, leading, look,
-    table::{Cell, Column, available},
-};
+use super::{BODY, Sheet, ascent, leading, look};
 use crate::documents::{
-    paper::{Kind, Moves, Paid},
+    paper::{Kind, Moves},
     press::{
         canvas::{Align, Cursor, POINT, Shade},
         fonts::Weight,
@@ -22,6 +19,12 @@ const WIDTH: i32 = 252 * POINT;
 const GAP: i32 = 24 * POINT;
 /// At both ends of a sum.
 const INSET: i32 = 6 * POINT;
+
+/// India's codes of goods and of services, by the name that they have in every language.
+const HSN_SAC: &str = "HSN/SAC";
+
+/// Below a note.
+const BELOW_NOTE: i32 = 3 * POINT;
 
 const TOTAL: Look = look(Weight::Bold, 11_000, Ink::Text);
 const DUE: Look = look(Weight::Bold, 11_000, Ink::Accent);
@@ -69,33 +72,57 @@ impl Sum {
     }
 }
 
+/// Sums and notes, set.
+pub(super) struct Sums {
+    sums: Vec<Sum>,
+    notes: Vec<Vec<Line>>,
+}
+
+impl Sums {
+    /// Of what stays together: the notes beside it may go on.
+    pub(super) fn height(&self) -> i32 {
+        self.sums.iter().map(Sum::height).sum()
+    }
+
+    /// Of all of it.
+    pub(super) fn whole_height(&self) -> i32 {
+        let note = |lines: &Vec<Line>| {
+            i32::try_from(lines.len()).unwrap_or(i32::MAX).saturating_mul(leading(NOTE))
+                + BELOW_NOTE
+        };
+        let notes = self.notes.iter().map(note).fold(Rank::Plain.padding(), i32::saturating_add);
+        self.height().max(notes)
+    }
+}
+
 impl Sheet<'_> {
-    /// The sums on the right, kept on one page, and what the law wants said beside them.
-    pub(super) fn sums(&mut self, cursor: &mut Cursor) {
-        let geometry = self.canvas.geometry;
+    pub(super) fn set_sums(&mut self) -> Sums {
         let said = self.sums_said();
         let sums = said.into_iter().map(|(rank, label, value)| self.sum(rank, &label, &value));
         let sums: Vec<Sum> = sums.collect();
-        let within = geometry.content() - WIDTH - GAP;
+        let within = self.canvas.geometry.content() - WIDTH - GAP;
         let notes = self.notes();
         let notes = notes.iter().map(|note| self.canvas.setter.lines(note, NOTE, within));
-        let notes: Vec<Vec<Line>> = notes.collect();
-        self.canvas.room(cursor, sums.iter().map(Sum::height).sum());
+        Sums { sums, notes: notes.collect() }
+    }
+
+    /// The sums on the right, kept on one page, and what the law wants said beside them.
+    pub(super) fn sums(&mut self, cursor: &mut Cursor, set: &Sums) {
+        self.canvas.room(cursor, set.height());
         let mut left = *cursor;
         left.y += Rank::Plain.padding();
-        for note in &notes {
+        for note in &set.notes {
             let paragraph = self.canvas.element(Tags::ROOT, Tag::Paragraph);
-            let place = (paragraph, geometry.side + INSET);
+            let place = (paragraph, self.canvas.geometry.side + INSET);
             self.paragraph(&mut left, place, Align::Left, note, NOTE);
-            left.y += 3 * POINT;
+            left.y += BELOW_NOTE;
         }
         let table = self.canvas.element(Tags::ROOT, Tag::Table);
         let mut right = *cursor;
-        for sum in &sums {
+        for sum in &set.sums {
             self.draw_sum(&mut right, sum, table);
         }
         *cursor = left.max(right);
-        cursor.y += 20 * POINT;
     }
 
     fn sum(&mut self, rank: Rank, label: &str, value: &str) -> Sum {
@@ -191,77 +218,20 @@ impl Sheet<'_> {
         if self.paper.kind == Kind::ProForma {
             notes.push(words.pro_forma.to_owned());
         }
-        notes.extend(tax.wording.clone());
+        notes.extend(tax.wording.as_deref().map(|said| words.wording(said).into_owned()));
         if let Some(place) = &tax.place_of_supply {
-            let state = place.starts_with("IN-").then(|| indian_state(place)).flatten();
-            let place = state
-                .map_or_else(|| place.clone(), |state| format!("{} ({})", state.name, state.code));
-            notes.push(format!("{}: {place}", words.place_of_supply));
+            notes.push(words.labelled(words.place_of_supply, words.place(place)));
         }
-        // The CGST Rules want it said either way.
-        if self.paper.seller.country == "IN" && !tax.rates.is_empty() {
-            notes.push(words.no_reverse_charge.to_owned());
+        if self.paper.seller.country == "IN" {
+            // The CGST Rules (rule 46) want both said, the latter either way.
+            notes.extend(self.style.sac.as_ref().map(|code| words.labelled(HSN_SAC, code)));
+            if !tax.rates.is_empty() {
+                notes.push(words.no_reverse_charge.to_owned());
+            }
         }
         if tax.inclusive {
             notes.push(words.prices_with_tax.to_owned());
         }
         notes
-    }
-
-    /// Each payment: its day, who took it, its reference.
-    pub(super) fn payments(&mut self, cursor: &mut Cursor) {
-        let Moves::In(settlement) = &self.paper.moves else { return };
-        if settlement.payments.is_empty() {
-            return;
-        }
-        let words = self.words;
-        let whole = available(self.canvas.geometry.content(), 4);
-        let amount = whole / 4;
-        let (on, by) = (whole * 3 / 20, whole / 5);
-        let column = |name, width| Column { name, align: Align::Left, width };
-        let columns = [
-            column(words.paid_on, on),
-            column(words.paid_by, by),
-            column(words.reference, whole - on - by - amount),
-            Column { name: words.amount, align: Align::Right, width: amount },
-        ];
-        let rows = settlement.payments.iter().map(|payment| self.payment(payment, &columns));
-        let rows: Vec<Vec<Cell>> = rows.collect();
-        self.canvas.room(cursor, 80 * POINT);
-        self.heading(cursor, words.payments);
-        self.table(cursor, &columns, &rows);
-        cursor.y += 16 * POINT;
-    }
-
-    fn payment(&mut self, payment: &Paid, columns: &[Column]) -> Vec<Cell> {
-        let words = self.words;
-        let said = [
-            words.day(payment.on),
-            payment.by.clone(),
-            payment.reference.clone(),
-            words.money(payment.amount),
-        ];
-        let cell = |(text, column): (&String, &Column)| {
-            let lines = self.canvas.setter.lines(text, BODY, column.width);
-            lines.into_iter().map(|line| (line, BODY)).collect()
-        };
-        said.iter().zip(columns).map(cell).collect()
-    }
-
-    /// How to pay what is due.
-    pub(super) fn how_to_pay(&mut self, cursor: &mut Cursor) {
-        let Moves::In(settlement) = &self.paper.moves else { return };
-        if settlement.instructions.is_empty() {
-            return;
-        }
-        self.canvas.room(cursor, 60 * POINT);
-        self.heading(cursor, self.words.how_to_pay);
-        let geometry = self.canvas.geometry;
-        for instruction in &settlement.instructions {
-            let lines = self.canvas.setter.lines(instruction, BODY, geometry.content());
-            let paragraph = self.canvas.element(Tags::ROOT, Tag::Paragraph);
-            self.paragraph(cursor, (paragraph, geometry.side), Align::Left, &lines, BODY);
-        }
-        cursor.y += leading(SMALL);
     }
 }

@@ -39,10 +39,10 @@ impl Sheet<'_> {
     pub(super) fn table(&mut self, cursor: &mut Cursor, columns: &[Column], rows: &[Vec<Cell>]) {
         let table = self.canvas.element(Tags::ROOT, Tag::Table);
         // The head never stands alone at the foot of a page.
-        self.canvas.room(cursor, HEAD + rows.first().map_or(0, |row| height(row)));
+        self.canvas.room(cursor, HEAD + rows.first().map_or(0, |row| row_height(row)));
         self.table_head(cursor, columns, Some(table));
         for row in rows {
-            if self.canvas.room(cursor, height(row)) {
+            if self.canvas.room(cursor, row_height(row)) {
                 self.table_head(cursor, columns, None);
             }
             self.row(cursor, columns, row, table);
@@ -98,7 +98,12 @@ fn places(side: i32, columns: &[Column]) -> impl Iterator<Item = (i32, &Column)>
     })
 }
 
-fn height(row: &[Cell]) -> i32 {
+/// Of a table that fits on one page.
+pub(super) fn height(rows: &[Vec<Cell>]) -> i32 {
+    rows.iter().map(|row| row_height(row)).fold(HEAD, i32::saturating_add)
+}
+
+fn row_height(row: &[Cell]) -> i32 {
     let lines = |cell: &Cell| cell.iter().map(|(_, look)| leading(*look)).sum::<i32>();
     row.iter().map(lines).max().unwrap_or(0) + 2 * PADDING
 }

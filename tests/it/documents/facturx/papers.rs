@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use daybook::documents::paper::{
-    Days, Kind, Line, Moves, Original, Paid, Paper, Settlement, TakenBack,
+    Days, Kind, Line, Moves, Original, Paid, Paper, Reason, Settlement, TakenBack,
 };
 use daybook_events::{
     Currency, Money,
@@ -124,7 +124,28 @@ fn unpaid(total: Money) -> Moves {
         due: total,
         due_on: is_due.then(|| day("2026-09-03")),
         instructions: if is_due { vec!["Bank transfer to <us>".into()] } else { Vec::new() },
+        iban: None,
     })
+}
+
+/// An invoice that is to be paid to a bank account.
+pub(super) fn to_a_bank(mut paper: Paper) -> Paper {
+    if let Moves::In(settlement) = &mut paper.moves {
+        settlement.iban = Some("DE89370400440532013000".into());
+    }
+    paper
+}
+
+/// An invoice that somebody took the whole payment of.
+pub(super) fn paid_by(by: &str, mut paper: Paper) -> Paper {
+    let total = paper.totals.total;
+    if let Moves::In(settlement) = &mut paper.moves {
+        let (on, reference) = (day("2026-08-21"), "pay_29QQoUBi66xm2f".into());
+        settlement.payments = vec![Paid { on, by: by.into(), reference, amount: total }];
+        (settlement.paid, settlement.due) = (total, Money::zero(total.currency()));
+        (settlement.due_on, settlement.instructions) = (None, Vec::new());
+    }
+    paper
 }
 
 /// An invoice paid in part, in every way there is.
@@ -147,6 +168,7 @@ pub(super) fn partly_paid(mut paper: Paper) -> Paper {
         due,
         due_on: None,
         instructions: Vec::new(),
+        iban: None,
     });
     paper
 }
@@ -158,7 +180,7 @@ pub(super) fn taken_back(mut paper: Paper) -> Paper {
     paper.number = Some("CN/26-27/000001".into());
     paper.original =
         Some(Original { number: "ML/26-27/000001".into(), issued_on: day("2026-08-20") });
-    paper.reason = Some("Cancelled within a week".into());
+    paper.reason = Some(Reason::Told("Cancelled within a week".into()));
     paper.issued_on = day("2026-08-25");
     paper.moves = Moves::Back(TakenBack {
         reduces_due: zero,
