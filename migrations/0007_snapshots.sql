@@ -16,6 +16,8 @@ create table snapshots (
     failure_code text,
     failure      text,
     finished_at  timestamptz,
+    -- when somebody took it back
+    deleted_at   timestamptz,
     -- since when its files are gone again
     expired_at   timestamptz
 );

@@ -43,7 +43,7 @@ use daybook_events::event::Feature;
 use futures_util::Stream;
 use warp::{
     Buf, Filter,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, Version},
     path::FullPath,
     reply::Response,
 };
@@ -82,14 +82,24 @@ pub fn filter_within(
         .and(warp::query::raw().or(no_query).unify())
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<Peer>())
+        .and(warp::ext::optional::<Version>())
         .and(warp::body::stream())
-        .then(move |method, path: FullPath, query: String, headers, peer: Option<Peer>, body| {
-            let edge = edge.clone();
-            let mut call = Call::new(method, path.as_str(), headers);
-            let client = |Peer(address): Peer| edge.rates.client(address.ip(), &call.headers);
-            call.peer = peer.map(client);
-            async move { answer(edge, call, &query, body).await }
-        })
+        .then(
+            move |method,
+                  path: FullPath,
+                  query: String,
+                  headers,
+                  peer: Option<Peer>,
+                  version,
+                  body| {
+                let edge = edge.clone();
+                let mut call = Call::new(method, path.as_str(), headers);
+                let client = |Peer(address): Peer| edge.rates.client(address.ip(), &call.headers);
+                call.peer = peer.map(client);
+                let is_old = version == Some(Version::HTTP_10);
+                async move { answer(edge, call, &query, body, is_old).await }
+            },
+        )
         // Nothing above rejects; should it ever, it is a refusal like every other.
         .recover(|_| async {
             let refusal = Answer::refusal(&ApiError::not_found(), Dialect::Ledger, "");
@@ -106,12 +116,13 @@ struct Edge {
     rates: Arc<Rates>,
 }
 
-/// Answers one request, and logs it.
+/// Answers one request, and logs it; `is_old` where it is of HTTP/1.0.
 async fn answer(
     edge: Edge,
     call: Call,
     query: &str,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+    is_old: bool,
 ) -> Response {
     let started = std::time::Instant::now();
     let (request_id, method) = (call.request_id.clone(), call.method.clone());
@@ -120,6 +131,11 @@ async fn answer(
     let dialect = Dialect::of_path(&path);
     let (standing, handled) = handle(edge, call, query, body).await;
     let mut answer = match handled {
+        Ok(answer) if is_old && answer.may_break_unseen() => {
+            let text = "HTTP/1.0 cannot tell a part of this answer from the whole: ask by HTTP/1.1";
+            let error = ApiError::new("http_version_unsupported", text);
+            Answer::refusal(&error, dialect, &request_id)
+        }
         Ok(answer) => answer,
         Err(error) => Answer::refusal(&error, dialect, &request_id),
     };

@@ -1,9 +1,9 @@
 //! Snapshots: the books as files that tie out, at one position of the log.
 //!
 //! ```text
-//! bounds ── one pass over the log, account by account (take) ── tables, journal, reports (sheet)
-//!                                                            └─ manifest, signed checkpoint
-//! check: the same folder, read without a database
+//! bounds ── the log proven, then folded account by account (take) ── tables, journal, reports (sheets)
+//!                                                                 └─ manifest, signed checkpoint
+//! check: the same folder, read without a database, its sums and journals made again
 //! ```
 //! Everything is folded from the events up to the position, and from nothing else: the same bounds
 //! give the same bytes for ever, whatever becomes of the projections, on whatever machine. Memory is
@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod plain_text;
 mod runs;
 mod sheet;
+mod sheets;
 pub mod shelf;
 pub mod tables;
 mod take;

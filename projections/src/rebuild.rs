@@ -1,7 +1,7 @@
 //! Rebuild: the log read once by binary COPY, folded in memory, copied into fresh tables, and
 //! swapped in by one short transaction, while readers go on with the old ones.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use daybook_events::store::{self, LogCopy};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -85,6 +85,11 @@ async fn fold_all(
     Ok(())
 }
 
+/// How long the swap rests between two tries: for as long, readers and followers go on.
+const REST: Duration = Duration::from_secs(1);
+/// After how many tries it is said again what is waited for.
+const AGAIN: u32 = 30;
+
 /// Copies a view's rows into a fresh table, then swaps it in, with what came meanwhile.
 async fn replace(
     connection: &mut PgConnection,
@@ -96,13 +101,36 @@ async fn replace(
     tables::discard(connection, &fresh).await?;
     tables::create(connection, view, &fresh).await?;
     let rows = tables::copy_in(connection, &fresh, view).await?;
+    let mut tries = 0;
+    while !swapped_in(connection, view, &fresh, until).await? {
+        if tries % AGAIN == 0 {
+            let text = "the fresh table waits: an export or another long query reads the old one";
+            tracing::warn!(projection = name, "{text}");
+        }
+        tries += 1;
+        tokio::time::sleep(REST).await;
+    }
+    Ok(rows)
+}
 
+/// Swaps a fresh table in and brings it up to the checkpoint; false where somebody reads the old one
+/// for so long that others would have to wait behind the swap.
+async fn swapped_in(
+    connection: &mut PgConnection,
+    view: &mut dyn View,
+    fresh: &str,
+    until: i64,
+) -> Result<bool, EngineError> {
+    let name = view.name();
     let mut transaction = connection.begin().await?;
     let connection = &mut *transaction;
     let checkpoints = tables::lock_checkpoints(connection).await?;
     let live = checkpoints.iter().find(|checkpoint| checkpoint.projection == name);
     let shown = live.map_or(until, |checkpoint| checkpoint.position);
-    tables::swap(connection, name, &fresh).await?;
+    if !tables::swap(connection, name, fresh).await? {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
     let missed = store::range(&mut *connection, until, shown, i64::MAX).await?;
     // The log says how far that is: a checkpoint beyond its end would have events skipped.
     let position = missed.last().map_or(until, |event| event.position);
@@ -114,5 +142,5 @@ async fn replace(
     let definition = tables::definition(view);
     tables::set_checkpoint(connection, &Checkpoint { projection, position, definition }).await?;
     transaction.commit().await?;
-    Ok(rows)
+    Ok(true)
 }

@@ -26,15 +26,27 @@ pub(crate) async fn discard(connection: &mut PgConnection, name: &str) -> Result
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
-/// Puts the table `fresh` in the place of a projection's.
+/// Puts the table `fresh` in the place of a projection's; false where somebody still reads that one.
+/// The wait is short, since every later reader of the table waits behind it, and, behind the
+/// checkpoints that are locked, whoever follows the log. The transaction is of no more use then.
 pub(crate) async fn swap(
     connection: &mut PgConnection,
     name: &str,
     fresh: &str,
-) -> Result<(), sqlx::Error> {
-    discard(&mut *connection, name).await?;
+) -> Result<bool, sqlx::Error> {
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    sqlx::raw_sql("set local lock_timeout = '300ms'").execute(&mut *connection).await?;
+    match discard(&mut *connection, name).await {
+        Err(sqlx::Error::Database(error))
+            if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) =>
+        {
+            return Ok(false);
+        }
+        discarded => discarded?,
+    }
+    sqlx::raw_sql("set local lock_timeout to default").execute(&mut *connection).await?;
     let sql = format!("alter table daybook_views.{fresh} rename to {name}");
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| true)
 }
 
 /// Who swaps tables and who compares them keep out of each other's way, for as long as their

@@ -122,6 +122,13 @@ impl Answer {
         }
     }
 
+    /// Whether a reader who knows no chunks, but only the end of a connection, would take a part of
+    /// it for the whole.
+    #[must_use]
+    pub fn may_break_unseen(&self) -> bool {
+        matches!(self.body, Body::Streamed(_)) && !self.has("content-length")
+    }
+
     /// As it goes to a reader: tagged, and without its body where the reader has it already.
     #[must_use]
     pub fn for_reader(self, held: &Held) -> Self {

@@ -263,6 +263,8 @@ routes! {
             "Snapshots that were asked for, page by page" => 200 Json<Listed<Shown>>;
         GET "/api/ledger/snapshots/{id}" READERS, ledger::snapshots::get,
             "How far a snapshot has come, and what its files hold" => 200 Json<Shown>;
+        DELETE "/api/ledger/snapshots/{id}" READERS, ledger::snapshots::delete,
+            "Take a snapshot back: it is given up, and its files go" => 200 Json<Shown>;
         GET "/api/ledger/snapshots/{id}/files/{name}" READERS, ledger::snapshots::file,
             "One file of a snapshot" => 200 Download;
         GET "/api/ledger/reapplications/{id}" READERS, panel::reapply::get,

@@ -191,8 +191,8 @@ fn unbound(addr: &str, source: io::Error) -> ServerError {
 /// Serves `filter` on `listener` until `stop` resolves, then lets open requests finish until
 /// [`Limits::stop_deadline`] and cuts the rest.
 ///
-/// The filter finds its caller with `warp::ext::get::<Peer>()`; `warp::addr::remote()` finds
-/// nothing. Dropping the future cuts every connection at once.
+/// The filter finds its caller with `warp::ext::get::<Peer>()`, and the version of HTTP in the same
+/// way; `warp::addr::remote()` finds nothing. Dropping the future cuts every connection at once.
 pub async fn serve<F>(
     listener: TcpListener,
     filter: F,
@@ -248,7 +248,9 @@ where
 {
     let routes = TowerToHyperService::new(warp::service(filter));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let version = request.version();
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(version);
         routes.call(request)
     });
     let connection = http.serve_connection(TokioIo::new(wire), service);

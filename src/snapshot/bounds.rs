@@ -70,6 +70,8 @@ impl Asked {
     /// # Errors
     /// An empty ledger, a position or a time that is not there yet, a period that is not closed.
     pub async fn resolve(&self, pool: &PgPool, clock: &Clock) -> Result<Scope, SnapshotError> {
+        // Before the log is looked at: what is recorded after that look is after this instant.
+        let now = clock.now();
         let head = store::head(pool).await?;
         let Some(newest) = head.recorded_at.filter(|_| head.position > 0) else {
             return Err(SnapshotError::LedgerEmpty);
@@ -89,8 +91,10 @@ impl Asked {
             }
             Self { position: None, as_of: Some(text), period: None } => {
                 let (at, day) = moment(text, zone)?;
-                let now = clock_of(&ledger.book, clock).max(newest);
-                if at > now {
+                let now = ledger.book.clock.unwrap_or(now);
+                // What comes next is recorded after the newest event, and not before now: in the
+                // present instant itself something may yet be recorded.
+                if at > newest && at >= now {
                     return Err(SnapshotError::TimeInFuture { at, now });
                 }
                 // Printed anew: the same bounds in other words are the same snapshot.
@@ -141,11 +145,6 @@ async fn book(pool: &PgPool) -> Result<Book, SnapshotError> {
         }
     }
     Ok(book)
-}
-
-/// The ledger's present.
-fn clock_of(book: &Book, clock: &Clock) -> Timestamp {
-    book.clock.unwrap_or_else(|| clock.now())
 }
 
 /// An instant and its day; of a day its last microsecond.

@@ -1,10 +1,15 @@
-//! The check of a snapshot, without a database: that every byte is what was signed, that the two
-//! forms of each table say the same, and that the books tie out.
+//! The check of a snapshot, without a database: that every byte is what was signed, that the forms
+//! of each table and of the journal say the same, and that the books tie out.
 //!
-//! Every sum is reckoned anew from the files. Nothing that the manifest says is believed.
+//! Every sum is reckoned anew from the files: the trial balance, the roll-forward and the journals
+//! for other programs are made again of the journal's rows. Nothing that the manifest says is
+//! believed.
 
+mod beside;
 mod books;
+mod journal;
 mod table;
+mod ties;
 
 use std::{
     collections::BTreeSet,
@@ -41,6 +46,12 @@ pub struct Finding {
     pub problem: String,
 }
 
+impl Finding {
+    fn on(file: &str, line: Option<u64>, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line, problem: problem.into() }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
@@ -65,8 +76,7 @@ pub struct Report {
 
 impl Report {
     fn found(&mut self, file: &str, line: Option<u64>, problem: impl Into<String>) {
-        let problem = problem.into();
-        self.findings.push(Finding { file: file.to_owned(), line, problem });
+        self.findings.push(Finding::on(file, line, problem));
     }
 }
 
@@ -121,6 +131,8 @@ pub fn check(dir: &Path, wanted: Option<&str>, progress: &mut dyn FnMut(i64, i64
         report.findings.extend(findings);
         step();
     }
+    report.findings.extend(journal::texts(dir, books.declared()));
+    report.findings.extend(beside::check(dir));
     report.findings.extend(books.finish());
     report.files = manifest.files.len();
     report

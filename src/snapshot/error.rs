@@ -23,8 +23,8 @@ pub enum SnapshotError {
         /// Where the log ends.
         head: i64,
     },
-    /// Nobody knows the future.
-    #[error("{at} is in the future: the ledger's clock says {now}")]
+    /// Nobody knows the future, and in the present instant something may yet be recorded.
+    #[error("{at} is not over: the ledger's clock says {now}")]
     TimeInFuture {
         /// The instant up to which was asked.
         at: Timestamp,
@@ -48,6 +48,14 @@ pub enum SnapshotError {
     /// There is something in its place.
     #[error("{0:?} is not empty: a snapshot goes into a new folder, or into an empty one")]
     OutNotEmpty(PathBuf),
+    /// Something that a new folder cannot take the place of.
+    #[error("{path:?} {problem}: a snapshot goes into a new folder, or into an empty one")]
+    OutUnusable {
+        /// What was to be the folder.
+        path: PathBuf,
+        /// What it is.
+        problem: &'static str,
+    },
     /// A disk that is full, or may not be written.
     #[error("{path:?} cannot be written: {source}")]
     Writing {
@@ -84,6 +92,15 @@ pub enum SnapshotError {
     /// The books do not add up: a fault of ours, or a damaged projection.
     #[error("the books do not add up: {0}")]
     Books(String),
+    /// As many are waited for as may be.
+    #[error("{0} snapshots are not taken yet, as many as may be: wait, or delete one")]
+    TooMany(i64),
+    /// What was asked for is in no words of this version.
+    #[error("what was asked for cannot be read: {0}")]
+    Scope(serde_json::Error),
+    /// Nobody waits for it any more.
+    #[error("nobody waits for it any more")]
+    GivenUp,
     /// The log.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,6 +129,10 @@ impl SnapshotError {
             Self::BoundsInvalid(_) => "bounds_invalid",
             Self::PeriodNotClosed(_) => "period_not_closed",
             Self::OutNotEmpty(_) => "out_not_empty",
+            Self::OutUnusable { .. } => "out_unusable",
+            Self::TooMany(_) => "too_many_snapshots",
+            Self::Scope(_) => "scope_unreadable",
+            Self::GivenUp => "given_up",
             Self::Writing { .. } => "disk_refused",
             Self::Key { .. } => "signing_key_unusable",
             Self::Damaged(_) => "log_damaged",

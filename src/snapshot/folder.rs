@@ -54,23 +54,19 @@ pub(super) struct Written {
 }
 
 impl Folder {
-    /// Begins a folder, which must not be there yet, or be empty.
+    /// Begins a folder, which must not be there yet, or be empty. What stands in its way then, or
+    /// could not be replaced in the end, is found now.
     ///
     /// # Errors
-    /// A folder that holds something, or that cannot be written.
+    /// A folder that holds something, a link, a file or a mount in its place, or a parent that
+    /// cannot be written.
     pub(super) fn begin(target: &Path) -> Result<Self, SnapshotError> {
         let on = |error| SnapshotError::writing(target, error);
-        match fs::read_dir(target) {
-            Ok(mut held) => {
-                if held.next().is_some() {
-                    return Err(SnapshotError::OutNotEmpty(target.to_owned()));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(on(error)),
-        }
         let name = target.file_name().ok_or_else(|| on(io::ErrorKind::InvalidInput.into()))?;
         let parent = parent(target);
+        // Without a slash at its end, which would lead through a link.
+        let target = parent.join(name);
+        let is_there = is_empty_folder(&target)?;
         fs::create_dir_all(&parent).map_err(on)?;
         sweep(&parent, name);
         let mut own = OsString::from(UNFINISHED);
@@ -82,9 +78,13 @@ impl Folder {
         let lock = File::create_new(&lock_path).map_err(on)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive);
         let lock = lock.map_err(|(_, errno)| on(errno.into()))?;
-        let folder =
-            Self { unfinished, target: target.to_owned(), lock_path, _lock: lock, finished: false };
+        let folder = Self { unfinished, target, lock_path, _lock: lock, finished: false };
         fs::create_dir(&folder.unfinished).map_err(on)?;
+        if is_there {
+            // An empty folder in the place of an empty one: what refuses that would refuse the end.
+            folder.rename()?;
+            fs::create_dir(&folder.unfinished).map_err(on)?;
+        }
         Ok(folder)
     }
 
@@ -111,20 +111,24 @@ impl Folder {
     pub(super) fn finish(mut self) -> Result<(), SnapshotError> {
         let on = |error| SnapshotError::writing(&self.target, error);
         File::open(&self.unfinished).and_then(|folder| folder.sync_all()).map_err(on)?;
-        // Renaming a folder replaces an empty one, and refuses one that holds something.
-        match fs::rename(&self.unfinished, &self.target) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-                ) =>
-            {
-                return Err(SnapshotError::OutNotEmpty(self.target.clone()));
-            }
-            renamed => renamed.map_err(on)?,
-        }
+        self.rename()?;
         self.finished = true;
         File::open(parent(&self.target)).and_then(|parent| parent.sync_all()).map_err(on)
+    }
+
+    /// Puts what was written in the target's place: an empty folder is replaced, one that holds
+    /// something is not.
+    fn rename(&self) -> Result<(), SnapshotError> {
+        let path = || self.target.clone();
+        fs::rename(&self.unfinished, &self.target).map_err(|error| match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+                SnapshotError::OutNotEmpty(path())
+            }
+            io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => {
+                SnapshotError::OutUnusable { path: path(), problem: "is where a disk is mounted" }
+            }
+            _refused => SnapshotError::writing(&self.target, error),
+        })
     }
 }
 
@@ -167,6 +171,22 @@ impl Write for HashedFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// Whether an empty folder is there; `false` for nothing at all.
+fn is_empty_folder(target: &Path) -> Result<bool, SnapshotError> {
+    let on = |error| SnapshotError::writing(target, error);
+    let unusable = |problem| SnapshotError::OutUnusable { path: target.to_owned(), problem };
+    match fs::symlink_metadata(target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(on(error)),
+        Ok(held) if held.is_symlink() => Err(unusable("is a link")),
+        Ok(held) if !held.is_dir() => Err(unusable("is a file")),
+        Ok(_) => match fs::read_dir(target).map_err(on)?.next() {
+            None => Ok(true),
+            Some(_) => Err(SnapshotError::OutNotEmpty(target.to_owned())),
+        },
     }
 }
 
@@ -254,6 +274,29 @@ mod tests {
         assert!(matches!(Folder::begin(&target), Err(SnapshotError::OutNotEmpty(_))));
         assert_eq!(fs::read_to_string(target.join("a")).unwrap(), "1");
         assert_eq!(names(dir.path()), ["may"]);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_in_the_end_is_refused_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let (elsewhere, link, file) =
+            (dir.path().join("elsewhere"), dir.path().join("link"), dir.path().join("file"));
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        fs::write(&file, "").unwrap();
+        for target in [&link, &dir.path().join("link/"), &file] {
+            assert_eq!(Folder::begin(target).unwrap_err().code(), "out_unusable", "{target:?}");
+        }
+        // A parent that is a file, and one in which nobody may make a folder.
+        for target in [&file.join("out"), Path::new("/proc/daybook/out")] {
+            assert_eq!(Folder::begin(target).unwrap_err().code(), "disk_refused", "{target:?}");
+        }
+        assert_eq!(names(dir.path()), ["elsewhere", "file", "link"]);
+        // An empty folder is there until the end, and after a failure.
+        let folder = Folder::begin(&elsewhere).unwrap();
+        assert_eq!(names(&elsewhere), [""; 0]);
+        drop(folder);
+        assert_eq!(names(dir.path()), ["elsewhere", "file", "link"]);
     }
 
     #[test]

@@ -18,7 +18,8 @@ use chrono::{DateTime, Utc};
 use daybook_events::store::StoreError;
 use daybook_projections::EngineError;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
+use serde_json::Value;
 use sqlx::{Connection, FromRow, PgConnection, PgPool, types::Json};
 
 use super::{Bounds, Scope, SnapshotError, key::Key, manifest::Manifest, take};
@@ -28,6 +29,10 @@ use crate::{app::App, scheduler::lead_by};
 const TAKER: i64 = 7_221_007;
 /// How long the one who takes them rests where nothing is asked.
 const REST: Duration = Duration::from_secs(5);
+/// How many may wait or be taken at once: each is a pass over the whole log.
+pub const UNFINISHED: i64 = 16;
+/// The advisory lock under which they are counted.
+const COUNTED: i64 = 7_221_009;
 /// How often progress is noted.
 const NOTE: Duration = Duration::from_millis(500);
 
@@ -55,6 +60,8 @@ pub enum State {
     Failed,
     /// Its files were there for as long as they are kept.
     Expired,
+    /// It was taken back: there are no files any more, and none will come.
+    Deleted,
 }
 
 /// Why a snapshot was not taken.
@@ -73,12 +80,12 @@ pub struct Failure {
 pub struct Shown {
     /// Its id.
     pub snapshot_id: String,
-    /// What was asked for.
-    pub bounds: Bounds,
+    /// What was asked for; `null` where this version of the program cannot read it.
+    pub bounds: Option<Bounds>,
     /// The last position of the log that it knows.
     pub position: i64,
-    /// The accounting day through which it is reckoned.
-    pub through: chrono::NaiveDate,
+    /// The accounting day through which it is reckoned; `null` as `bounds`.
+    pub through: Option<chrono::NaiveDate>,
     /// How far it has come.
     pub state: State,
     /// How many events are done.
@@ -100,39 +107,52 @@ pub struct Shown {
 #[derive(FromRow)]
 struct Row {
     id: String,
-    scope: Json<Scope>,
+    // As another version of the program may have written them: one row that cannot be read must not
+    // stand in the way of all others.
+    scope: Json<Value>,
     done: i64,
     total: i64,
-    manifest: Option<Json<Manifest>>,
+    manifest: Option<Json<Value>>,
     failure_code: Option<String>,
     failure: Option<String>,
     asked_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
+    deleted_at: Option<DateTime<Utc>>,
     expired_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    fn scope(&self) -> Result<Scope, SnapshotError> {
+        Scope::deserialize(&self.scope.0).map_err(SnapshotError::Scope)
+    }
+
+    fn state(&self) -> State {
+        match (self.finished_at, self.deleted_at, &self.failure_code, self.expired_at) {
+            (None, ..) => State::Running,
+            (Some(_), Some(_), ..) => State::Deleted,
+            (Some(_), None, Some(_), _) => State::Failed,
+            (Some(_), None, None, Some(_)) => State::Expired,
+            (Some(_), None, None, None) => State::Done,
+        }
+    }
 }
 
 impl From<Row> for Shown {
     fn from(row: Row) -> Self {
-        let Json(scope) = row.scope;
-        let state = match (row.finished_at, &row.failure_code, row.expired_at) {
-            (None, _, _) => State::Running,
-            (Some(_), Some(_), _) => State::Failed,
-            (Some(_), None, Some(_)) => State::Expired,
-            (Some(_), None, None) => State::Done,
-        };
+        let (scope, state) = (row.scope().ok(), row.state());
         let failure = row.failure_code.zip(row.failure);
         Self {
             snapshot_id: row.id,
-            bounds: scope.bounds,
-            position: scope.position,
-            through: scope.through,
+            position: row.total,
+            through: scope.as_ref().map(|scope| scope.through),
+            bounds: scope.map(|scope| scope.bounds),
             state,
             done: row.done,
             total: row.total,
             asked_at: row.asked_at,
             finished_at: row.finished_at,
             failure: failure.map(|(code, message)| Failure { code, message }),
-            manifest: row.manifest.map(|Json(manifest)| manifest),
+            manifest: row.manifest.and_then(|Json(said)| Manifest::deserialize(said).ok()),
         }
     }
 }
@@ -141,25 +161,46 @@ macro_rules! select_rows {
     ($rest:literal) => {
         concat!(
             "select id, scope, done, total, manifest, failure_code, failure, asked_at, finished_at,
-                    expired_at from snapshots ",
+                    deleted_at, expired_at from snapshots ",
             $rest
         )
     };
 }
 
-/// Writes down what is asked.
+/// Writes down what is asked, in a transaction of the caller's.
 ///
 /// # Errors
-/// A database that cannot be reached.
+/// As many that are not taken yet as may be; a database that cannot be reached.
 pub async fn ask(
     connection: &mut PgConnection,
     id: &str,
     scope: &Scope,
     by: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), SnapshotError> {
+    // One after another, to the end of the transaction: so nobody counts what another is adding.
+    let sql = "select pg_advisory_xact_lock($1)";
+    sqlx::query(sql).bind(COUNTED).execute(&mut *connection).await?;
+    let sql = "select count(*) from snapshots where finished_at is null";
+    let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *connection).await?;
+    if waiting >= UNFINISHED {
+        return Err(SnapshotError::TooMany(waiting));
+    }
     let sql = "insert into snapshots (id, scope, asked_by, total) values ($1, $2::json, $3, $4)";
     let query = sqlx::query(sql).bind(id).bind(Json(scope)).bind(by).bind(scope.position);
-    query.execute(connection).await.map(drop)
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Takes one back, whatever has become of it: it is not taken any more, and its files go as soon as
+/// whoever takes snapshots sees it. `None` where there is none.
+///
+/// # Errors
+/// A database that cannot be reached.
+pub async fn delete(pool: &PgPool, id: &str) -> Result<Option<Shown>, sqlx::Error> {
+    let sql = "update snapshots set deleted_at = now(), finished_at = coalesce(finished_at, now())
+               where id = $1 and deleted_at is null";
+    sqlx::query(sql).bind(id).execute(pool).await?;
+    find(pool, id).await
 }
 
 /// A snapshot by its id.
@@ -208,30 +249,37 @@ pub async fn work(app: &Arc<App>) -> Result<(), SnapshotError> {
 
 async fn work_off(app: &Arc<App>, shelf: &Shelf) -> Result<(), SnapshotError> {
     let pool = app.pool();
-    sweep(pool, shelf).await?;
-    while let Some(row) = next(pool).await? {
-        let (id, Json(scope)) = (row.id, row.scope);
-        match bring(pool, shelf, &id, &scope).await {
-            Ok(()) => tracing::info!(snapshot = id, "a snapshot is taken"),
+    loop {
+        sweep(pool, shelf).await?;
+        let Some(row) = next(pool).await? else { return Ok(()) };
+        let taken = match row.scope() {
+            Ok(scope) => bring(pool, shelf, &row.id, &scope).await,
+            unreadable => unreadable.map(drop),
+        };
+        match taken {
+            Ok(()) => {}
             Err(error) if passes(&error) => return Err(error),
-            Err(error) => fail(pool, &id, &error).await?,
+            Err(error) => fail(pool, &row.id, &error).await?,
         }
     }
-    Ok(())
 }
 
 /// Takes one snapshot and writes down that it is there; what is finished stays as it is, whoever
 /// has finished it.
 async fn bring(pool: &PgPool, shelf: &Shelf, id: &str, scope: &Scope) -> Result<(), SnapshotError> {
     let taken = one(pool, shelf, id, scope).await;
-    // Somebody else had taken over meanwhile, and was faster with the folder.
-    if matches!(taken, Err(SnapshotError::OutNotEmpty(_))) && is_finished(pool, id).await? {
+    // Somebody else had taken over meanwhile, and was faster with the folder; or has taken it back.
+    if matches!(taken, Err(SnapshotError::OutNotEmpty(_) | SnapshotError::GivenUp))
+        && is_finished(pool, id).await?
+    {
         return Ok(());
     }
     let sql = "update snapshots set done = total, manifest = $2::json, finished_at = now()
                where id = $1 and finished_at is null";
     let query = sqlx::query(sql).bind(id).bind(Json(taken?));
-    query.execute(pool).await?;
+    if query.execute(pool).await?.rows_affected() > 0 {
+        tracing::info!(snapshot = id, "a snapshot is taken");
+    }
     Ok(())
 }
 
@@ -293,7 +341,7 @@ async fn next(pool: &PgPool) -> Result<Option<Row>, sqlx::Error> {
     sqlx::query_as::<_, Row>(sql).fetch_optional(pool).await
 }
 
-/// Takes one snapshot, and notes how far it has come.
+/// Takes one snapshot, and notes how far it has come; gives it up where nobody waits for it.
 async fn one(
     pool: &PgPool,
     shelf: &Shelf,
@@ -316,17 +364,24 @@ async fn one(
             taken = &mut taking => return taken,
             () = tokio::time::sleep(NOTE) => {
                 let done = progress.load(Ordering::Relaxed);
-                note(pool, id, done).await;
+                if !note(pool, id, done).await {
+                    return Err(SnapshotError::GivenUp);
+                }
             }
         }
     }
 }
 
-/// Notes how far a snapshot has come. It is for those who watch: without it the work goes on.
-async fn note(pool: &PgPool, id: &str, done: i64) {
+/// Notes how far a snapshot has come; whether somebody still waits for it. Notes are for those who
+/// watch: without one the work goes on.
+async fn note(pool: &PgPool, id: &str, done: i64) -> bool {
     let sql = "update snapshots set done = $2 where id = $1 and finished_at is null";
-    if let Err(error) = sqlx::query(sql).bind(id).bind(done).execute(pool).await {
-        tracing::warn!(%error, snapshot = id, "a snapshot's progress is not noted");
+    match sqlx::query(sql).bind(id).bind(done).execute(pool).await {
+        Ok(noted) => noted.rows_affected() > 0,
+        Err(error) => {
+            tracing::warn!(%error, snapshot = id, "a snapshot's progress is not noted");
+            true
+        }
     }
 }
 
@@ -339,10 +394,11 @@ fn remove(out: &std::path::Path) -> Result<(), SnapshotError> {
     }
 }
 
-/// Takes the files away of what is too old. A folder that stays is tried again, and holds nobody up.
+/// Takes the files away of what is too old or was taken back. A folder that stays is tried again,
+/// and holds nobody up.
 async fn sweep(pool: &PgPool, shelf: &Shelf) -> Result<(), SnapshotError> {
-    let sql = "select id from snapshots
-               where expired_at is null and finished_at < now() - make_interval(days => $1)";
+    let sql = "select id from snapshots where expired_at is null
+               and (deleted_at is not null or finished_at < now() - make_interval(days => $1))";
     let days = i32::try_from(shelf.days).unwrap_or(i32::MAX);
     let old: Vec<String> = sqlx::query_scalar(sql).bind(days).fetch_all(pool).await?;
     for id in old {
@@ -350,7 +406,9 @@ async fn sweep(pool: &PgPool, shelf: &Shelf) -> Result<(), SnapshotError> {
             tracing::warn!(error = reason(&error), snapshot = id, "an old snapshot is still there");
             continue;
         }
-        let sql = "update snapshots set expired_at = now() where id = $1";
+        // One that was being written when it was taken back may get its name after this look.
+        let sql = "update snapshots set expired_at = now()
+                   where id = $1 and (deleted_at is null or deleted_at < now() - interval '1 hour')";
         sqlx::query(sql).bind(&id).execute(pool).await?;
     }
     Ok(())

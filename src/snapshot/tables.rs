@@ -118,7 +118,7 @@ pub const TABLES: &[(&str, &[Column])] = &[
 ];
 
 /// The word by which a value is stored.
-fn word(value: &impl Serialize) -> Cell {
+pub(super) fn word(value: &impl Serialize) -> Cell {
     let json = serde_json::to_value(value).ok();
     Cell::maybe(json.as_ref().and_then(|value| value.as_str()))
 }

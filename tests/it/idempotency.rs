@@ -84,7 +84,7 @@ pub(crate) const WRITES: [Row; 51] = [
 
 /// Writes of the route table that append nothing under a key of the caller's; those that close
 /// sessions are `DELETE /api/sessions/{id}` with another choice.
-const OTHERS: [&str; 19] = [
+const OTHERS: [&str; 20] = [
     "/api/billing/plan-change/preview",
     "/api/ledger/clock",
     // A ledger has one row of periods for all, each closed once: `books.rs` asks twice.
@@ -110,6 +110,8 @@ const OTHERS: [&str; 19] = [
     "/api/webhooks/deliveries/{id}/resend",
     // It appends nothing either (`snapshot/served.rs`).
     "POST /api/ledger/snapshots",
+    // What is deleted stays so.
+    "DELETE /api/ledger/snapshots/{id}",
     // Off, it closes what the other rows try; a switch that changes nothing appends nothing.
     "/api/admin/features/billing",
 ];

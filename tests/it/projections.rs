@@ -251,6 +251,32 @@ async fn a_verification_finds_nothing_while_others_append_and_rebuild() {
     }
 }
 
+/// A slow reader, as an export is, holds up the rebuild and nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_waits_for_a_reader_has_nobody_wait_behind_it() {
+    let test = rich().await;
+    let (mut reader, mut watcher) = (test.db.superuser().await, test.db.superuser().await);
+    run(&mut reader, "begin; lock table daybook_views.payments in access share mode")
+        .await
+        .unwrap();
+    let pool = test.db.pool().await;
+    let waits = "select count(*) from pg_stat_activity where datname = current_database()
+                 and wait_event_type = 'Lock' and query like 'drop table%'";
+    let others = async {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Both would wait for the reader's end, which comes after them.
+        let counted = "select count(*) from daybook_views.payments";
+        let payments: i64 = sqlx::query_scalar(counted).fetch_one(&mut watcher).await.unwrap();
+        assert!(payments > 0);
+        test.subscriber("pro").await;
+        run(&mut reader, "commit").await.unwrap();
+    };
+    tokio::join!(rebuild_all(&pool), others);
+    assert_clean(test.app.pool()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rebuilds_at_the_same_time_do_not_mix_their_rows() {
     let test = rich().await;

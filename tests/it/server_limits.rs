@@ -103,6 +103,29 @@ async fn a_body_that_trickles_is_cut_off() {
     assert!(answer.contains("body_too_slow"), "{answer}");
 }
 
+/// Without chunks and without a length, an answer that broke off would look whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_protocol_gets_no_answer_that_could_break_off_unseen() {
+    let test = TestApp::start().await;
+    for (path, version, expected) in [
+        ("/api/billing/payments/export", "1.0", "505 "),
+        ("/api/billing/payments/export", "1.1", "200 "),
+        ("/api/accounts", "1.0", "200 "),
+    ] {
+        let mut stream = TcpStream::connect(test.address).await.unwrap();
+        let head = format!(
+            "GET {path} HTTP/{version}\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer {}\r\n\r\n",
+            test.super_key
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_all(stream).await;
+        assert!(answer.get(9..).is_some_and(|it| it.starts_with(expected)), "{path}: {answer}");
+        let refused = answer.contains("http_version_unsupported");
+        assert_eq!(refused, expected == "505 ", "{answer}");
+    }
+}
+
 /// All that the server sends until it closes; bounded, so that a hang fails.
 async fn read_all(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();

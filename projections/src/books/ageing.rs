@@ -47,6 +47,13 @@ impl Bucket {
             91.. => Self::Over90,
         }
     }
+
+    /// For how many days something is overdue at the end of a day, and the same in buckets.
+    #[must_use]
+    pub fn at(through: NaiveDate, due_on: NaiveDate) -> (i64, Self) {
+        let days_overdue = ((through - due_on).num_days() + 1).max(0);
+        (days_overdue, Self::of(days_overdue))
+    }
 }
 
 /// An invoice with something due.
@@ -86,7 +93,7 @@ pub fn receivable(row: &JournalRow, bounds: &Bounds) -> Option<ReceivableRow> {
     let Subject::Invoice(invoice) = &row.subject else { return None };
     let currency = invoice.lines.first()?.net.currency();
     let due = due_of(row, bounds);
-    let days_overdue = ((bounds.through - invoice.due_on).num_days() + 1).max(0);
+    let (days_overdue, bucket) = Bucket::at(bounds.through, invoice.due_on);
     (due != 0).then(|| ReceivableRow {
         currency,
         invoice_number: invoice.number.clone(),
@@ -95,7 +102,7 @@ pub fn receivable(row: &JournalRow, bounds: &Bounds) -> Option<ReceivableRow> {
         issued_on: invoice.issued_on,
         due_on: invoice.due_on,
         days_overdue,
-        bucket: Bucket::of(days_overdue),
+        bucket,
         due: decimal(due, currency),
     })
 }

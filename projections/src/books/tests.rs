@@ -157,7 +157,7 @@ fn broken(damage: impl Fn(&mut Vec<JournalRow>, &mut Documents)) -> Vec<&'static
     let mut ties = Ties::new(Bounds { position: i64::MAX, through });
     rows.iter().for_each(|row| ties.row(row).unwrap());
     ties.documents(Currency::USD, documents);
-    let ties = ties.finish().unwrap();
+    let ties = ties.finish().unwrap().ties;
     ties.iter().filter(|tie| !tie.holds()).map(|tie| tie.tie).collect()
 }
 

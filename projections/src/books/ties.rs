@@ -55,6 +55,15 @@ pub struct Documents {
     pub credited: i128,
 }
 
+/// Everything read, and summed.
+#[derive(Debug, Clone)]
+pub struct Tied {
+    /// Every tie of every currency.
+    pub ties: Vec<Tie>,
+    /// The trial balance from which they are reckoned.
+    pub trial_balance: TrialBalance,
+}
+
 /// The sums that must tie.
 #[derive(Debug, Clone)]
 pub struct Ties {
@@ -114,18 +123,26 @@ impl Ties {
         sums.credited += documents.credited;
     }
 
-    /// Every tie of every currency.
+    /// What the rows that were read earn, day by day.
+    #[must_use]
+    pub fn recognition(&self) -> &Recognition {
+        &self.recognition
+    }
+
+    /// Every tie of every currency, and the trial balance: the rows' entries and those of
+    /// recognition.
     ///
     /// # Errors
     /// Where a day's revenue is beyond the bound of money.
-    pub fn finish(mut self) -> Result<Vec<Tie>, MoneyError> {
+    pub fn finish(mut self) -> Result<Tied, MoneyError> {
         let recognition = self.recognition.clone();
         for entry in recognition.entries() {
             self.entry(&entry?);
         }
         let currencies: BTreeSet<_> =
             self.trial_balance.currencies().chain(self.documents.keys().copied()).collect();
-        Ok(currencies.into_iter().flat_map(|currency| self.of(currency)).collect())
+        let ties = currencies.into_iter().flat_map(|currency| self.of(currency)).collect();
+        Ok(Tied { ties, trial_balance: self.trial_balance })
     }
 
     fn of(&self, currency: Currency) -> [Tie; 5] {

@@ -33,11 +33,15 @@ impl From<SnapshotError> for ApiError {
             | SnapshotError::TimeInFuture { .. }
             | SnapshotError::TimeBeforeLedger { .. }
             | SnapshotError::BoundsInvalid(_)
-            | SnapshotError::PeriodNotClosed(_) => Self::new(error.code(), text),
+            | SnapshotError::PeriodNotClosed(_)
+            | SnapshotError::TooMany(_) => Self::new(error.code(), text),
             SnapshotError::Store(error) => error.into(),
             SnapshotError::Engine(error) => error.into(),
             SnapshotError::Database(error) => error.into(),
             SnapshotError::OutNotEmpty(_)
+            | SnapshotError::OutUnusable { .. }
+            | SnapshotError::Scope(_)
+            | SnapshotError::GivenUp
             | SnapshotError::Writing { .. }
             | SnapshotError::Key { .. }
             | SnapshotError::Damaged(_)
@@ -52,7 +56,8 @@ impl From<SnapshotError> for ApiError {
 /// `POST /api/ledger/snapshots`: asks for one; it is taken in the background.
 ///
 /// # Errors
-/// Bounds that name nothing that is there; a server that keeps no snapshots.
+/// Bounds that name nothing that is there; as many that are not taken yet as may be; a server that
+/// keeps no snapshots.
 pub async fn ask(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     ledger_wide(&call)?;
     let asked: Asked = call.json_or_empty()?;
@@ -100,6 +105,19 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     ledger_wide(&call)?;
     let id: SnapshotId = call.captured_id(0)?;
     Ok(Answer::ok(&found(&app, &id.to_string()).await?))
+}
+
+/// `DELETE /api/ledger/snapshots/{id}`: takes one back, whether it waits, is being taken, or is
+/// done; its files go. Doing so again changes nothing.
+///
+/// # Errors
+/// No such snapshot.
+pub async fn delete(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
+    ledger_wide(&call)?;
+    let id: SnapshotId = call.captured_id(0)?;
+    let deleted = shelf::delete(app.pool(), &id.to_string()).await?;
+    app.asked.notify_one();
+    Ok(Answer::ok(&deleted.ok_or_else(ApiError::not_found)?))
 }
 
 async fn found(app: &App, id: &str) -> Result<Shown, ApiError> {

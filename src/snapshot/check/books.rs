@@ -1,134 +1,165 @@
 //! The books, reckoned anew from the rows of a snapshot, and held against each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::NaiveDate;
 use daybook_events::Currency;
-use daybook_projections::journal::chart::{
-    CORRECTIONS, DEFERRED_REVENUE, RECEIVABLE, REFUNDS, REVENUE, TAX_PAYABLE,
+use daybook_projections::{
+    books::{ageing::Bucket, roll_forward::RollForward, trial_balance::TrialBalance},
+    journal::{chart::CUSTOMER_CREDIT, entry::Entry},
 };
 
-use super::{Finding, table::Row};
-use crate::snapshot::{MANIFEST, cells::major, manifest::Manifest};
-
-/// The sums of a column by currency.
-type ByCurrency = BTreeMap<Currency, i128>;
+use super::{Finding, journal::Entries, table::Row, ties};
+use crate::snapshot::{
+    MANIFEST,
+    cells::{Cell, major},
+    manifest::{Manifest, TieEntry},
+    plain_text::Declarations,
+    tables,
+};
 
 /// What the rows amount to so far.
 pub(super) struct Books<'m> {
     manifest: &'m Manifest,
-    entry: Entry,
-    accounts: BTreeMap<(Currency, String), Sides>,
-    sums: BTreeMap<(&'static str, &'static str), ByCurrency>,
-    closing: ByCurrency,
-    in_trial_balance: usize,
-    // Of the trial balance.
-    currencies: BTreeSet<Currency>,
-}
-
-/// Debits and credits, both positive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sides {
-    debit: i128,
-    credit: i128,
-}
-
-/// The entry whose postings are being read.
-#[derive(Debug, Default)]
-struct Entry {
-    number: i64,
-    sums: ByCurrency,
+    table: &'static str,
+    entries: Entries,
     // Where the log, or then the calendar, has come.
     position: Option<i64>,
     day: Option<NaiveDate>,
+    declared: Declarations,
+    trial_balance: TrialBalance,
+    roll_forward: RollForward,
+    // The rows that the journal makes of the table that is being read.
+    made: Option<VecDeque<Vec<Cell>>>,
+    sums: Sums,
 }
 
-/// The sums that are held against each other.
+/// The sums of columns by currency, in minor units.
+#[derive(Debug, Default)]
+pub(super) struct Sums(BTreeMap<(&'static str, &'static str), BTreeMap<Currency, i128>>);
+
+impl Sums {
+    fn add(&mut self, table: &'static str, column: &'static str, currency: Currency, minor: i128) {
+        *self.0.entry((table, column)).or_default().entry(currency).or_default() += minor;
+    }
+
+    /// The sum of a table's column.
+    pub(super) fn of(&self, table: &'static str, column: &'static str, currency: Currency) -> i128 {
+        let sums = self.0.get(&(table, column));
+        sums.and_then(|sums| sums.get(&currency)).copied().unwrap_or(0)
+    }
+}
+
+/// The columns whose sums are held against others. Of refunds those that were sent are counted.
 const SUMMED: &[(&str, &[&str])] = &[
-    ("invoices", &["net", "tax", "total", "credited", "due"]),
+    ("invoices", &["total", "credited", "due", "paid_by_payment", "paid_by_credit", "written_off"]),
     ("invoice_lines", &["net", "tax", "total"]),
-    ("credit_notes", &["total"]),
+    ("credit_notes", &["total", "reduces_due", "to_credit", "to_refund"]),
     ("receivables_ageing", &["due"]),
     ("deferred_revenue", &["deferred"]),
     ("deferred_revenue_months", &["amount"]),
-];
-
-/// The ties that a manifest has of every currency.
-const TIES: [&str; 5] = [
-    "entries_balance",
-    "trial_balance_is_zero",
-    "revenue_deferred_and_tax_are_the_documents",
-    "ageing_is_receivable",
-    "schedule_is_deferred_revenue",
+    ("payments", &["amount", "fee", "fee_tax", "refunded", "deducted"]),
+    ("refunds", &["amount", "unplaced"]),
 ];
 
 impl<'m> Books<'m> {
     pub(super) fn new(manifest: &'m Manifest) -> Self {
         Self {
             manifest,
-            entry: Entry::default(),
-            accounts: BTreeMap::new(),
-            sums: BTreeMap::new(),
-            closing: ByCurrency::new(),
-            in_trial_balance: 0,
-            currencies: BTreeSet::new(),
+            table: "",
+            entries: Entries::default(),
+            position: None,
+            day: None,
+            declared: Declarations::default(),
+            trial_balance: TrialBalance::default(),
+            roll_forward: RollForward::default(),
+            made: None,
+            sums: Sums::default(),
         }
     }
 
+    /// What the journals for other programs declare.
+    pub(super) fn declared(&self) -> &Declarations {
+        &self.declared
+    }
+
+    /// Begins a table: the journal first, of which others are made.
+    pub(super) fn begin(&mut self, table: &'static str) {
+        self.table = table;
+        self.made = match table {
+            "trial_balance" => {
+                Some(self.trial_balance.rows().map(|row| tables::trial_balance(&row)).collect())
+            }
+            "revenue_roll_forward" => {
+                Some(self.roll_forward.rows().iter().map(tables::roll_forward).collect())
+            }
+            _read => None,
+        };
+    }
+
+    /// The table is read; what is wrong with the whole of it.
+    pub(super) fn end(&mut self) -> Option<String> {
+        let last = self.entries.last();
+        let open = last.and_then(|entry| self.entry(&entry));
+        let lacks = self.made.take().map_or(0, |made| made.len());
+        open.or_else(|| {
+            (lacks > 0).then(|| format!("it lacks {lacks} rows that the journal makes"))
+        })
+    }
+
     /// Reads a row; what is wrong with it.
-    pub(super) fn row(&mut self, table: &'static str, row: &Row<'_>) -> Option<String> {
+    pub(super) fn row(&mut self, row: &Row<'_>) -> Option<String> {
         if let Some(name) = row.missing() {
             return Some(format!("`{name}` is missing"));
         }
         let Some(currency) = row.currency() else {
             return Some("`currency` is no currency".to_owned());
         };
-        for (_, columns) in SUMMED.iter().filter(|(name, _)| *name == table) {
-            for column in *columns {
-                let sums = self.sums.entry((table, column)).or_default();
-                *sums.entry(currency).or_default() += row.amount(column).unwrap_or(0);
-            }
+        self.sum(currency, row);
+        if let Some(made) = &mut self.made {
+            let holds = made.pop_front().as_deref() == Some(row.cells);
+            return (!holds).then(|| "the journal makes another row".to_owned());
         }
-        match table {
-            "journal" => self.posting(currency, row),
-            "trial_balance" => self.account(currency, row),
-            "revenue_roll_forward" => self.month(currency, row),
-            "deferred_revenue" => {
-                let of = |name| row.amount(name).unwrap_or(0);
-                let parts = of("credited_unearned") + of("recognised") + of("deferred");
-                let holds = of("net") == parts;
-                (!holds).then(|| "what is billed is not what became of it".to_owned())
-            }
-            _plain => None,
+        match self.table {
+            "journal" => self.posting(row),
+            table => misfit(table, row, self.manifest.through).map(str::to_owned),
         }
     }
 
-    fn posting(&mut self, currency: Currency, row: &Row<'_>) -> Option<String> {
-        let number = row.count("entry")?;
-        let mut problem = None;
-        if number != self.entry.number {
-            problem = self.close_entry();
-            if number != self.entry.number + 1 {
-                problem = Some(format!("entry {number} follows entry {}", self.entry.number));
-            }
-            self.entry.number = number;
-            problem = problem.or_else(|| self.order(row));
+    fn sum(&mut self, currency: Currency, row: &Row<'_>) {
+        let counts = self.table != "refunds" || row.text("status") == Some("processed");
+        let summed = SUMMED.iter().filter(|(name, _)| counts && *name == self.table);
+        for (table, column) in
+            summed.flat_map(|(table, columns)| columns.iter().map(move |it| (table, it)))
+        {
+            self.sums.add(table, column, currency, row.amount(column).unwrap_or(0));
         }
-        let amount = row.amount("amount").unwrap_or(0);
-        *self.entry.sums.entry(currency).or_default() += amount;
-        let account = row.text("account").unwrap_or_default().to_owned();
-        let sides = self.accounts.entry((currency, account)).or_default();
-        sides.debit += amount.max(0);
-        sides.credit += (-amount).max(0);
-        problem
     }
 
-    /// The entry before is whole: does it balance?
-    fn close_entry(&mut self) -> Option<String> {
-        let number = self.entry.number;
-        let sums = std::mem::take(&mut self.entry.sums);
+    fn posting(&mut self, row: &Row<'_>) -> Option<String> {
+        let brought = self.entries.row(row);
+        let unbalanced = brought.whole.and_then(|entry| self.entry(&entry));
+        let order = if brought.begins { self.order(row) } else { None };
+        unbalanced.or(brought.problem).or(order)
+    }
+
+    /// An entry is whole: does it balance?
+    fn entry(&mut self, entry: &Entry) -> Option<String> {
+        self.declared.see(entry);
+        self.trial_balance.add(entry);
+        self.roll_forward.add(entry);
+        let mut sums = BTreeMap::<Currency, i128>::new();
+        for posting in &entry.postings {
+            let (currency, minor) = (posting.amount.currency(), posting.amount.minor());
+            *sums.entry(currency).or_default() += minor;
+            // No other file says what of a reported refund came out of credit.
+            if entry.kind == "refund.reported" && posting.account == CUSTOMER_CREDIT {
+                self.sums.add("journal", "refunded_from_credit", currency, minor);
+            }
+        }
         let (currency, sum) = sums.into_iter().find(|(_, sum)| *sum != 0)?;
-        Some(format!("entry {number} does not balance: {} {currency}", major(sum, currency)))
+        let number = entry.position.map_or(String::new(), |at| format!(" of position {at}"));
+        Some(format!("the entry{number} does not balance: {} {currency}", major(sum, currency)))
     }
 
     /// Entries go in the order of the log, then those of recognition day by day; all within bounds.
@@ -137,14 +168,14 @@ impl<'m> Books<'m> {
         let position = row.count("position");
         let late = day.is_none_or(|day| day > self.manifest.through);
         let beyond = position.is_some_and(|position| position > self.manifest.position);
-        let backwards = match (self.entry.position, position) {
+        let backwards = match (self.position, position) {
             (Some(before), Some(position)) => position < before,
-            (None, Some(_)) => self.entry.day.is_some(),
-            (_, None) => self.entry.day > day,
+            (None, Some(_)) => self.day.is_some(),
+            (_, None) => self.day > day,
         };
-        self.entry.position = position;
+        self.position = position;
         if position.is_none() {
-            self.entry.day = day;
+            self.day = day;
         }
         match () {
             () if late || beyond => Some("it lies beyond the bounds of the snapshot".to_owned()),
@@ -153,147 +184,64 @@ impl<'m> Books<'m> {
         }
     }
 
-    /// A row of the trial balance is what the journal posts.
-    fn account(&mut self, currency: Currency, row: &Row<'_>) -> Option<String> {
-        self.in_trial_balance += 1;
-        self.currencies.insert(currency);
-        let account = row.text("account").unwrap_or_default().to_owned();
-        let posted = self.accounts.get(&(currency, account)).copied().unwrap_or_default();
-        let of = |name| row.amount(name).unwrap_or(0);
-        let said = Sides { debit: of("debit"), credit: of("credit") };
-        let holds = said == posted && of("balance") == posted.debit - posted.credit;
-        (!holds).then(|| "the journal posts something else to this account".to_owned())
-    }
-
-    /// A month goes on from the one before.
-    fn month(&mut self, currency: Currency, row: &Row<'_>) -> Option<String> {
-        let of = |name| row.amount(name).unwrap_or(0);
-        let opening = self.closing.insert(currency, of("closing_deferred")).unwrap_or(0);
-        let moved = of("billed") - of("credited_unearned") - of("recognised");
-        let holds = of("opening_deferred") == opening && of("closing_deferred") == opening + moved;
-        (!holds).then(|| "its balances do not follow from the month before".to_owned())
-    }
-
-    fn balance(&self, currency: Currency, path: &str) -> i128 {
-        let below = |account: &str| {
-            let rest = account.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        };
-        let own =
-            self.accounts.iter().filter(|((own, account), _)| *own == currency && below(account));
-        own.map(|(_, sides)| sides.debit - sides.credit).sum()
-    }
-
-    fn sum(&self, table: &'static str, column: &'static str, currency: Currency) -> i128 {
-        let sums = self.sums.get(&(table, column));
-        sums.and_then(|sums| sums.get(&currency)).copied().unwrap_or(0)
-    }
-
     /// What does not tie.
-    pub(super) fn finish(mut self) -> Vec<Finding> {
+    pub(super) fn finish(self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let mut found = |file: &str, problem: String| {
-            findings.push(Finding { file: file.to_owned(), line: None, problem });
-        };
-        if let Some(problem) = self.close_entry() {
-            found("journal.jsonl", problem);
-        }
-        if self.in_trial_balance != self.accounts.len() {
-            found("trial_balance.jsonl", "it has not every account of the journal".to_owned());
-        }
-        for (tie, currency) in self.untold() {
-            found(MANIFEST, format!("it lacks the tie {tie} in {currency}"));
-        }
-        let mut currencies: Vec<Currency> =
-            self.accounts.keys().map(|(currency, _)| *currency).collect();
-        currencies.extend(self.sums.values().flat_map(|sums| sums.keys().copied()));
-        currencies.sort_unstable();
-        currencies.dedup();
+        let own = self.sums.0.values().flat_map(|sums| sums.keys().copied());
+        let currencies: BTreeSet<_> = self.trial_balance.currencies().chain(own).collect();
         for currency in currencies {
-            for (file, what, one, other) in self.ties(currency) {
+            let told = ties::told(&self.trial_balance, &self.sums, currency);
+            findings.extend(told.iter().filter_map(|tie| self.untrue(tie)));
+            for (file, what, one, other) in ties::of(&self.trial_balance, &self.sums, currency) {
                 if one != other {
                     let (one, other) = (major(one, currency), major(other, currency));
-                    found(file, format!("{what}: {one} {currency} is not {other}"));
+                    let text = format!("{what}: {one} {currency} is not {other}");
+                    findings.push(Finding::on(file, None, text));
                 }
             }
         }
         findings
     }
 
-    /// The ties that the manifest keeps to itself.
-    fn untold(&self) -> Vec<(&'static str, Currency)> {
-        let mut untold = Vec::new();
-        for currency in &self.currencies {
-            let (said, code) = (&self.manifest.ties, currency.to_string());
-            let tells = |name: &str| said.iter().any(|tie| tie.tie == name && tie.currency == code);
-            let lacks = TIES.into_iter().filter(|name| !tells(name));
-            untold.extend(lacks.map(|name| (name, *currency)));
-        }
-        untold
-    }
-
-    /// The sums that must be equal.
-    fn ties(&self, currency: Currency) -> [(&'static str, &'static str, i128, i128); 9] {
-        let sum = |table, column| self.sum(table, column, currency);
-        let all: i128 = {
-            let own = self.accounts.iter().filter(|((own, _), _)| *own == currency);
-            own.map(|(_, sides)| sides.debit - sides.credit).sum()
+    /// Whether the manifest keeps a tie to itself, or tells another.
+    fn untrue(&self, tie: &TieEntry) -> Option<Finding> {
+        let same = |said: &&TieEntry| said.tie == tie.tie && said.currency == tie.currency;
+        let problem = match self.manifest.ties.iter().find(same) {
+            Some(said) if said == tie => return None,
+            Some(_) => format!("its tie {} in {} is not that of the files", tie.tie, tie.currency),
+            None => format!("it lacks the tie {} in {}", tie.tie, tie.currency),
         };
-        let earned = [REVENUE, REFUNDS, CORRECTIONS, DEFERRED_REVENUE, TAX_PAYABLE];
-        let earned: i128 = earned.iter().map(|path| self.balance(currency, path)).sum();
-        let deferred = -self.balance(currency, DEFERRED_REVENUE);
-        let receivable = self.balance(currency, RECEIVABLE);
-        let documents = sum("invoices", "total") - sum("credit_notes", "total");
-        [
-            ("trial_balance.jsonl", "the balances add up", all, 0),
-            (
-                "invoices.jsonl",
-                "revenue, deferred revenue and tax are the documents",
-                -earned,
-                documents,
-            ),
-            (
-                "receivables_ageing.jsonl",
-                "the ageing is what is receivable",
-                sum("receivables_ageing", "due"),
-                receivable,
-            ),
-            (
-                "invoices.jsonl",
-                "what is due on invoices is what is receivable",
-                sum("invoices", "due"),
-                receivable,
-            ),
-            (
-                "deferred_revenue.jsonl",
-                "the schedule is deferred revenue",
-                sum("deferred_revenue", "deferred"),
-                deferred,
-            ),
-            (
-                "deferred_revenue_months.jsonl",
-                "the months are deferred revenue",
-                sum("deferred_revenue_months", "amount"),
-                deferred,
-            ),
-            (
-                "revenue_roll_forward.jsonl",
-                "the last month closes with deferred revenue",
-                self.closing.get(&currency).copied().unwrap_or(0),
-                deferred,
-            ),
-            (
-                "invoice_lines.jsonl",
-                "the lines are the invoices",
-                sum("invoice_lines", "total"),
-                sum("invoices", "total"),
-            ),
-            (
-                "credit_notes.jsonl",
-                "the credit notes are what invoices were credited",
-                sum("credit_notes", "total"),
-                sum("invoices", "credited"),
-            ),
-        ]
+        Some(Finding::on(MANIFEST, None, problem))
     }
+}
+
+/// What is wrong with a row by itself.
+fn misfit(table: &str, row: &Row<'_>, through: NaiveDate) -> Option<&'static str> {
+    let of = |name| row.amount(name).unwrap_or(0);
+    let taxed = || of("net") + of("tax") == of("total");
+    let (holds, otherwise) = match table {
+        "invoices" | "invoice_lines" => (taxed(), "net and tax are not the total"),
+        "credit_notes" if !taxed() => (false, "net and tax are not the total"),
+        "credit_notes" => {
+            let done = of("reduces_due") + of("to_credit") + of("to_refund");
+            (done == of("total"), "what became of it is not its total")
+        }
+        "deferred_revenue" => {
+            let parts = of("credited_unearned") + of("recognised") + of("deferred");
+            (parts == of("net"), "what is billed is not what became of it")
+        }
+        "receivables_ageing" => (aged(row, through), "it is not so old, or of another bucket"),
+        _plain => (true, ""),
+    };
+    (!holds).then_some(otherwise)
+}
+
+/// Whether an invoice is overdue for as many days as are told, and in their bucket.
+fn aged(row: &Row<'_>, through: NaiveDate) -> bool {
+    let due_on: Option<NaiveDate> = row.text("due_on").and_then(|day| day.parse().ok());
+    due_on.is_some_and(|due_on| {
+        let (days, bucket) = Bucket::at(through, due_on);
+        row.count("days_overdue") == Some(days)
+            && row.cell("bucket") == Some(&tables::word(&bucket))
+    })
 }

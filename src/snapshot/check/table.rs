@@ -1,7 +1,8 @@
 //! A table's two files, read side by side, row by row.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    fs::File,
+    io::{self, BufRead as _, BufReader},
     path::Path,
 };
 
@@ -33,7 +34,8 @@ pub(super) struct Row<'r> {
 }
 
 impl Row<'_> {
-    fn cell(&self, name: &str) -> Option<&Cell> {
+    /// The cell of a column.
+    pub(super) fn cell(&self, name: &str) -> Option<&Cell> {
         let nth = self.columns.iter().position(|column| column.name == name)?;
         self.cells.get(nth)
     }
@@ -82,23 +84,66 @@ impl Row<'_> {
     }
 }
 
+/// The rows of a table by its lines of JSON, one after another.
+pub(super) struct Lines {
+    name: String,
+    columns: &'static [Column],
+    lines: io::Lines<BufReader<File>>,
+    /// How many were read.
+    pub(super) number: u64,
+}
+
+impl Lines {
+    /// Begins with the first.
+    pub(super) fn of(dir: &Path, name: &str, columns: &'static [Column]) -> Result<Self, Finding> {
+        let name = format!("{name}.jsonl");
+        let lines = BufReader::new(open(dir, &name)?).lines();
+        Ok(Self { name, columns, lines, number: 0 })
+    }
+
+    /// Something that is wrong with the line that was read last.
+    pub(super) fn bad(&self, problem: impl Into<String>) -> Finding {
+        Finding::on(&self.name, Some(self.number), problem)
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<Vec<Cell>, Finding>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.number += 1;
+        let line = self.lines.next()?.map_err(|error| error.to_string());
+        let cells = line.and_then(|line| cells(self.columns, &line));
+        Some(cells.map_err(|problem| self.bad(problem)))
+    }
+}
+
+/// Opens a file of the snapshot.
+fn open(dir: &Path, name: &str) -> Result<File, Finding> {
+    let unreadable = |error| Finding::on(name, None, format!("it cannot be read: {error}"));
+    opened(&dir.join(name)).map_err(unreadable)
+}
+
 impl Table<'_> {
     /// Reads both files, and hands each row to the books: how many rows there are, and what is wrong.
     pub(super) fn check(&self, books: &mut Books<'_>) -> (u64, Vec<Finding>) {
         let mut findings = Vec::new();
         let (mut rows, mut sums) = (0, Sums::default());
+        books.begin(self.name);
         if let Err(finding) = self.read(books, &mut rows, &mut sums, &mut findings) {
             findings.push(finding);
         }
+        let problem = books.end();
+        findings.extend(problem.map(|it| Finding::on(&format!("{}.jsonl", self.name), None, it)));
         for form in ["csv", "jsonl"] {
             let file = format!("{}.{form}", self.name);
             let Some(said) = self.manifest.file(&file) else { continue };
             if said.rows != rows {
                 let text = format!("it has {rows} rows, the manifest says {}", said.rows);
-                findings.push(Finding { file, line: None, problem: text });
+                findings.push(Finding::on(&file, None, text));
             } else if said.totals != sums.told() {
-                let problem = "its sums are not the control totals of the manifest".to_owned();
-                findings.push(Finding { file, line: None, problem });
+                let text = "its sums are not the control totals of the manifest";
+                findings.push(Finding::on(&file, None, text));
             }
         }
         (rows, findings)
@@ -111,60 +156,45 @@ impl Table<'_> {
         sums: &mut Sums,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Finding> {
-        let (csv_name, json_name) = (format!("{}.csv", self.name), format!("{}.jsonl", self.name));
-        let bad = |file: &str, line: Option<u64>, problem: String| Finding {
-            file: file.to_owned(),
-            line,
-            problem,
-        };
-        let open = |name: &str| {
-            opened(&self.dir.join(name))
-                .map_err(|error| bad(name, None, format!("it cannot be read: {error}")))
-        };
+        let csv_name = format!("{}.csv", self.name);
+        let bad = |line, problem: String| Finding::on(&csv_name, line, problem);
         let mut csv = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            .from_reader(open(&csv_name)?);
+            .from_reader(open(self.dir, &csv_name)?);
         let mut records = csv.records();
-        let mut lines = BufReader::new(open(&json_name)?).lines();
+        let mut lines = Lines::of(self.dir, self.name, self.columns)?;
         let header = records.next().and_then(Result::ok).unwrap_or_default();
         if !header.iter().eq(self.columns.iter().map(|column| column.name)) {
-            let text = format!("its columns are not those of {}", self.name);
-            return Err(bad(&csv_name, Some(1), text));
+            return Err(bad(Some(1), format!("its columns are not those of {}", self.name)));
         }
-        for line_number in 1.. {
-            let in_json = |problem: String| bad(&json_name, Some(line_number), problem);
-            let line = lines.next().transpose().map_err(|error| in_json(error.to_string()))?;
+        loop {
+            let cells = lines.next().transpose()?;
             let record = records.next().transpose().map_err(|error| {
                 let line = error.position().map(csv::Position::line);
-                bad(&csv_name, line, error.to_string())
+                bad(line, error.to_string())
             })?;
-            let (line, record) = match (line, record) {
+            let at = record.as_ref().and_then(|record| record.position());
+            let at = at.map(csv::Position::line);
+            let (cells, record) = match (cells, record) {
                 (None, None) => return Ok(()),
-                (Some(line), Some(record)) => (line, record),
-                (Some(_), None) => return Err(in_json("the CSV has no such row".to_owned())),
-                (None, Some(record)) => {
-                    let at = record.position().map(csv::Position::line);
-                    return Err(bad(&csv_name, at, "the JSONL has no such row".to_owned()));
-                }
+                (Some(cells), Some(record)) => (cells, record),
+                (Some(_), None) => return Err(lines.bad("the CSV has no such row")),
+                (None, Some(_)) => return Err(bad(at, "the JSONL has no such row".to_owned())),
             };
             *rows += 1;
-            let cells = cells(self.columns, &line).map_err(in_json)?;
             if !cells.iter().map(Cell::csv).eq(record.iter()) {
-                let at = record.position().map(csv::Position::line);
-                let text = format!("the row is not that of {json_name}, line {line_number}");
-                findings.push(bad(&csv_name, at, text));
+                let text = format!("the row is not that of {}.jsonl, line {rows}", self.name);
+                findings.push(bad(at, text));
             }
             for (cell, column) in cells.iter().zip(self.columns) {
                 if let Cell::Amount(amount, currency) = cell {
                     sums.add(column.name, *currency, minor(*amount, *currency).unwrap_or(0));
                 }
             }
-            let row = Row { columns: self.columns, cells: &cells };
-            let problem = books.row(self.name, &row);
-            findings.extend(problem.map(in_json));
+            let problem = books.row(&Row { columns: self.columns, cells: &cells });
+            findings.extend(problem.map(|problem| lines.bad(problem)));
         }
-        Ok(())
     }
 }
 

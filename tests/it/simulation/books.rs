@@ -80,7 +80,7 @@ fn ties(log: &[Recorded], rows: &Rows, bounds: Bounds) -> Vec<Tie> {
     for (currency, documents) in documents(log, &bounds) {
         ties.documents(currency, documents);
     }
-    ties.finish().unwrap()
+    ties.finish().unwrap().ties
 }
 
 fn they_tie_out_every_month(log: &[Recorded], rows: &Rows) {

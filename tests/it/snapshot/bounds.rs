@@ -86,6 +86,25 @@ async fn a_time_is_the_last_event_recorded_by_then() {
     assert_ne!(one["trial_balance.csv"], other["trial_balance.csv"]);
 }
 
+/// In the present instant something may yet be recorded, and then the same bounds would give other
+/// bytes; the instant of the newest event is over, since the next one is recorded after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn now_is_not_over_and_the_instant_before_is() {
+    let test = rich().await;
+    test.at("2026-06-03T10:00:00Z");
+    assert_eq!(refused(&test, as_of("2026-06-03T10:00:00Z")).await, "time_in_future");
+    assert_eq!(refused(&test, as_of("2026-06-03")).await, "time_in_future");
+    let (_dir, before, manifest) = snapshot(&test, as_of("2026-06-03T09:59:59.999999Z")).await;
+    assert_eq!(manifest.position, test.log_position().await);
+    let newest = manifest.recorded_at.to_string();
+    let (_dir, at_newest, _) = snapshot(&test, as_of(&newest)).await;
+    test.subscriber("pro").await;
+    let (_dir, again, _) = snapshot(&test, as_of("2026-06-03T09:59:59.999999Z")).await;
+    assert_eq!(files(&before), files(&again));
+    let (_dir, again, _) = snapshot(&test, as_of(&newest)).await;
+    assert_eq!(files(&at_newest), files(&again));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_period_holds_what_was_posted_by_its_end() {
     let test = rich().await;

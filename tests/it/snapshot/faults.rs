@@ -41,6 +41,12 @@ fn edit(dir: &Path, file: &str, from: &str, to: &str) {
     fs::write(dir.join(file), text.replacen(from, to, 1)).unwrap();
 }
 
+/// Puts something at the end of a file.
+fn append(dir: &Path, file: &str, more: &str) {
+    let text = fs::read_to_string(dir.join(file)).unwrap();
+    fs::write(dir.join(file), text + more).unwrap();
+}
+
 /// A copy of a snapshot.
 fn copy(of: &Path) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -125,12 +131,76 @@ fn faults_of_rows() -> Vec<(&'static str, Plant, &'static str)> {
                 ["USD,assets:Receivable,", "USD,assets:Receivables,"],
                 ["assets:Receivable\"", "assets:Receivables\""],
             ),
-            "the journal posts something else to this account",
+            "the journal makes another row",
+        ),
+        (
+            "what an account is",
+            both("trial_balance", [",asset,", ",income,"], ["\"asset\"", "\"income\""]),
+            "the journal makes another row",
         ),
         (
             "a row beyond the bounds",
             both("journal", [",2026-05-01,", ",2027-05-01,"], ["2026-05-01", "2027-05-01"]),
             "it lies beyond the bounds",
+        ),
+    ]
+}
+
+/// What may be said that other rows gainsay, and what is found then.
+fn faults_beside_rows() -> Vec<(&'static str, Plant, &'static str)> {
+    vec![
+        (
+            "a posting that its entry does not know",
+            Box::new(|dir| {
+                let path = dir.join("journal.jsonl");
+                let text = fs::read_to_string(&path).unwrap();
+                let second = text.lines().nth(1).unwrap();
+                assert!(second.starts_with("{\"entry\":1,"), "{second}");
+                let other = second.replacen("\"description\":\"", "\"description\":\"x", 1);
+                fs::write(&path, text.replacen(second, &other, 1)).unwrap();
+            }),
+            "journal.jsonl:2: it is not of entry 1 as that began",
+        ),
+        (
+            "a bucket",
+            both("receivables_ageing", [",not_due,", ",over_90,"], ["not_due", "over_90"]),
+            "receivables_ageing.jsonl:1: it is not so old, or of another bucket",
+        ),
+        (
+            "days overdue",
+            both(
+                "receivables_ageing",
+                [",0,not_due,", ",1,not_due,"],
+                ["\"days_overdue\":0", "\"days_overdue\":1"],
+            ),
+            "receivables_ageing.jsonl:1: it is not so old, or of another bucket",
+        ),
+        (
+            "an invoice that is due and another one that ages",
+            both("receivables_ageing", ["inv_01", "inv_02"], ["inv_01", "inv_02"]),
+            "receivables_ageing.jsonl:1: it is not the row of invoices.jsonl that comes next",
+        ),
+        (
+            "a line that is not the invoice's",
+            both("deferred_revenue", ["inv_01", "inv_02"], ["inv_01", "inv_02"]),
+            "deferred_revenue.jsonl:1: it is not the row of invoice_lines.jsonl that comes next",
+        ),
+        (
+            "an amount in the journal for hledger",
+            Box::new(|dir| edit(dir, "journal.hledger", "  15.00 USD", "  15.01 USD")),
+            "it says something else than journal.jsonl",
+        ),
+        (
+            "an entry more in the journal for beancount",
+            Box::new(|dir| append(dir, "journal.beancount", "\n2026-05-01 * \"more\"\n")),
+            "it goes on after the journal's end",
+        ),
+        (
+            "an account that the journal for hledger does not declare",
+            Box::new(|dir| {
+                edit(dir, "journal.hledger", "account assets:Receivable\n", "");
+            }),
+            "✗ journal.hledger:",
         ),
     ]
 }
@@ -170,7 +240,8 @@ async fn what_was_changed_and_signed_again_is_found_by_what_it_says() {
     let test = rich().await;
     let (_dir, out, manifest) = snapshot(&test, Asked::default()).await;
     assert_eq!(findings(&out), Vec::<String>::new());
-    for (name, plant, expected) in faults_of_rows().into_iter().chain(faults_of_files()) {
+    let faults = [faults_of_rows(), faults_beside_rows(), faults_of_files()];
+    for (name, plant, expected) in faults.into_iter().flatten() {
         let dir = copy(&out);
         plant(dir.path());
         reseal(dir.path(), |_| {});
@@ -217,6 +288,15 @@ fn manifest_faults() -> Vec<(&'static str, Change, &'static str)> {
             |manifest| manifest.files.push(manifest.files[0].clone()),
             "which is no further file of a snapshot",
         ),
+        (
+            "a tie that holds, of other sums",
+            |manifest| {
+                let tie = manifest.ties.iter_mut().find(|tie| tie.tie == "ageing_is_receivable");
+                let tie = tie.unwrap();
+                (tie.books, tie.expected) = ("1.00".to_owned(), "1.00".to_owned());
+            },
+            "its tie ageing_is_receivable in USD is not that of the files",
+        ),
         ("a tie", |manifest| manifest.ties[0].books.push('1'), "does not hold in USD"),
         (
             "a day",
@@ -241,9 +321,34 @@ async fn sums_that_do_not_tie_are_found() {
         ("deferred_revenue", "deferred", "the schedule is deferred revenue"),
         ("deferred_revenue", "recognised", "what is billed is not what became of it"),
         ("deferred_revenue_months", "amount", "the months are deferred revenue"),
-        ("revenue_roll_forward", "closing_deferred", "do not follow from the month before"),
-        ("revenue_roll_forward", "billed", "do not follow from the month before"),
-        ("trial_balance", "debit", "the journal posts something else"),
+        ("revenue_roll_forward", "opening_deferred", "the journal makes another row"),
+        ("revenue_roll_forward", "billed", "the journal makes another row"),
+        ("revenue_roll_forward", "credited_unearned", "the journal makes another row"),
+        ("revenue_roll_forward", "recognised", "the journal makes another row"),
+        ("revenue_roll_forward", "closing_deferred", "the journal makes another row"),
+        ("revenue_roll_forward", "contra_revenue", "the journal makes another row"),
+        ("revenue_roll_forward", "net_revenue", "the journal makes another row"),
+        ("trial_balance", "debit", "the journal makes another row"),
+        ("trial_balance", "credit", "the journal makes another row"),
+        ("trial_balance", "balance", "the journal makes another row"),
+        ("invoices", "net", "net and tax are not the total"),
+        ("invoices", "tax", "net and tax are not the total"),
+        ("invoices", "paid_by_payment", "what is due is what nothing has settled"),
+        ("invoices", "paid_by_credit", "what is due is what nothing has settled"),
+        ("invoices", "written_off", "what is written off is bad debt"),
+        ("invoice_lines", "tax", "net and tax are not the total"),
+        ("invoice_lines", "net", "deferred_revenue.jsonl:1: it is not the row"),
+        ("credit_notes", "net", "net and tax are not the total"),
+        ("credit_notes", "reduces_due", "what became of it is not its total"),
+        ("credit_notes", "to_refund", "what credit notes refund, less what was sent"),
+        ("credit_notes", "to_credit", "payments and credit, less what invoices used"),
+        ("payments", "amount", "payments less fees, refunds and disputes"),
+        ("payments", "refunded", "are what payments were refunded"),
+        ("payments", "deducted", "what disputes took is charged back"),
+        ("payments", "fee", "fees are what processors kept"),
+        ("payments", "fee_tax", "the tax on fees is input tax"),
+        ("refunds", "amount", "what credit notes refund, less what was sent"),
+        ("refunds", "unplaced", "what could be taken from nothing is unplaced"),
         ("journal", "amount", "does not balance"),
     ] {
         let dir = copy(&out);
@@ -260,8 +365,10 @@ async fn a_last_row_that_was_taken_away_is_found() {
     let test = rich().await;
     let (_dir, out, _) = snapshot(&test, Asked::default()).await;
     for (table, expected) in [
-        ("revenue_roll_forward", "the last month closes with deferred revenue"),
-        ("trial_balance", "it has not every account of the journal"),
+        ("revenue_roll_forward", "it lacks 1 rows that the journal makes"),
+        ("trial_balance", "it lacks 1 rows that the journal makes"),
+        ("receivables_ageing", "it lacks rows of invoices.jsonl"),
+        ("deferred_revenue", "it lacks rows of invoice_lines.jsonl"),
         ("journal", "rows, the manifest says"),
     ] {
         let dir = copy(&out);

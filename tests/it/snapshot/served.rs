@@ -3,8 +3,12 @@
 use std::fs;
 
 use daybook::snapshot::shelf;
-use daybook_events::event::Role;
+use daybook_events::{
+    event::Role,
+    ids::{Id as _, SnapshotId},
+};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{files, findings, position, rich, snapshot};
 use crate::harness::{TestApp, run};
@@ -203,4 +207,121 @@ async fn one_that_somebody_else_has_finished_does_not_fail() {
     work.await.unwrap().unwrap();
     let done = shown(&test, &id).await;
     assert_eq!((&done["state"], &done["failure"]), (&json!("done"), &Value::Null));
+}
+
+/// Takes one back.
+async fn deleted(test: &TestApp, id: &str) -> Value {
+    let path = format!("{SNAPSHOTS}/{id}");
+    let deleted = test.send("DELETE", &path, &test.super_key, &[], None).await.ok();
+    assert_eq!(deleted["state"], "deleted", "{deleted}");
+    deleted
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_done_or_waits_is_taken_back_and_its_files_go() {
+    let test = rich().await;
+    let done = asked(&test, &json!({})).await;
+    shelf::work(&test.app).await.unwrap();
+    let waits = asked(&test, &json!({ "position": 3 })).await;
+    let (first, again) = (deleted(&test, &done).await, deleted(&test, &done).await);
+    assert_eq!((&first["manifest"]["position"], &first), (&first["position"], &again));
+    deleted(&test, &waits).await;
+    let file = format!("{SNAPSHOTS}/{done}/files/journal.csv");
+    test.get(&file, &test.super_key).await.refused(404, "not_found");
+    shelf::work(&test.app).await.unwrap();
+    let dir = test.files.path().join("snapshots");
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    assert_eq!(shown(&test, &waits).await["manifest"], Value::Null);
+
+    // A failed one too; one that is not there, and callers who may not.
+    fs::remove_dir_all(&dir).unwrap();
+    fs::write(&dir, "").unwrap();
+    let failed = asked(&test, &json!({})).await;
+    shelf::work(&test.app).await.unwrap();
+    assert_eq!(shown(&test, &failed).await["state"], "failed");
+    assert_eq!(deleted(&test, &failed).await["failure"]["code"], "disk_refused");
+    let unknown = SnapshotId::from_uuid(Uuid::now_v7()).to_string();
+    let customer = test.customer().await;
+    let own = test.key(Role::Auditor, Some(&customer.account_id)).await;
+    for (id, key, status, code) in [
+        (&unknown, test.super_key.as_str(), 404, "not_found"),
+        (&failed, &own, 404, "not_found"),
+        (&failed, &customer.key, 403, "forbidden"),
+        (&failed, "", 401, "unauthenticated"),
+    ] {
+        let refused = test.send("DELETE", &format!("{SNAPSHOTS}/{id}"), key, &[], None).await;
+        refused.refused(status, code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_being_taken_is_given_up_when_it_is_taken_back() {
+    let test = rich().await;
+    let id = asked(&test, &json!({})).await;
+    let next = asked(&test, &json!({ "position": 3 })).await;
+    // Reading the log waits for this lock, so the work is under way and does not come to its end.
+    let mut holder = test.db.superuser().await;
+    run(&mut holder, "begin; lock table events in access exclusive mode").await.unwrap();
+    let app = test.app.clone();
+    let work = tokio::spawn(async move { shelf::work(&app).await });
+    let dir = test.files.path().join("snapshots");
+    while fs::read_dir(&dir).map_or(0, Iterator::count) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let taken_back = "update snapshots set deleted_at = now(), finished_at = now() where id = ";
+    let mut superuser = test.db.superuser().await;
+    let sql = format!("{taken_back}'{id}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut superuser).await.unwrap();
+    // What it had begun goes while the log is still held.
+    let begun = |name: &str| name.starts_with(&format!(".daybook-snapshot-{id}-"));
+    let names = || fs::read_dir(&dir).unwrap().map(|it| it.unwrap().file_name());
+    while names().any(|name| begun(&name.to_string_lossy())) {
+        tokio::task::yield_now().await;
+    }
+    run(&mut holder, "commit").await.unwrap();
+    work.await.unwrap().unwrap();
+    assert_eq!(shown(&test, &id).await["state"], "deleted");
+    assert_eq!(shown(&test, &next).await["state"], "done");
+    let left: Vec<_> = names().collect();
+    assert_eq!(left, [next.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_read_fails_and_holds_nobody_up() {
+    let test = rich().await;
+    let unreadable = asked(&test, &json!({})).await;
+    let done = asked(&test, &json!({ "position": 3 })).await;
+    let mut superuser = test.db.superuser().await;
+    let plant = format!(
+        "update snapshots set scope = '{{\"bounds\":{{\"moon\":1}}}}' where id = '{unreadable}'"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(plant)).execute(&mut superuser).await.unwrap();
+    shelf::work(&test.app).await.unwrap();
+    let failed = shown(&test, &unreadable).await;
+    assert_eq!(
+        (&failed["state"], &failed["failure"]["code"], &failed["bounds"]),
+        (&json!("failed"), &json!("scope_unreadable"), &Value::Null)
+    );
+    assert!(failed["failure"]["message"].as_str().unwrap().contains("moon"), "{failed}");
+    assert_eq!(shown(&test, &done).await["state"], "done");
+    let all = test.get(SNAPSHOTS, &test.super_key).await.ok();
+    assert_eq!(all["data"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_wait_than_may_be() {
+    let test = rich().await;
+    let mut ids = Vec::new();
+    for _ in 0..shelf::UNFINISHED {
+        ids.push(asked(&test, &json!({ "position": 3 })).await);
+    }
+    let body = json!({ "position": 4 });
+    let refused = test.post_keyed(SNAPSHOTS, &test.super_key, "four", &body).await;
+    refused.refused(409, "too_many_snapshots");
+    let all = test.get(&format!("{SNAPSHOTS}?limit=100"), &test.super_key).await.ok();
+    assert_eq!(all["data"].as_array().unwrap().len(), ids.len());
+    // Room again: a key that was refused has done nothing.
+    deleted(&test, &ids[0]).await;
+    let taken = test.post_keyed(SNAPSHOTS, &test.super_key, "four", &body).await;
+    assert_eq!(taken.status, 202, "{}", taken.text);
 }

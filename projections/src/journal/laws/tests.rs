@@ -249,7 +249,7 @@ fn the_books_tie(given: &Given) {
         let mut ties = Ties::new(bounds);
         rows.iter().for_each(|row| ties.row(row).unwrap());
         ties.documents(Currency::USD, documents(given));
-        for tie in ties.finish().unwrap() {
+        for tie in ties.finish().unwrap().ties {
             assert!(tie.holds(), "{through}: {tie:?}");
         }
         for line in rows.iter().flat_map(JournalRow::lines) {
