@@ -50,7 +50,7 @@ impl Sums {
     }
 }
 
-/// The columns whose sums are held against others. Of refunds those that were sent are counted.
+/// The columns whose sums are held against others.
 const SUMMED: &[(&str, &[&str])] = &[
     ("invoices", &["total", "credited", "due", "paid_by_payment", "paid_by_credit", "written_off"]),
     ("invoice_lines", &["net", "tax", "total"]),
@@ -59,7 +59,7 @@ const SUMMED: &[(&str, &[&str])] = &[
     ("deferred_revenue", &["deferred"]),
     ("deferred_revenue_months", &["amount"]),
     ("payments", &["amount", "fee", "fee_tax", "refunded", "deducted"]),
-    ("refunds", &["amount", "unplaced"]),
+    ("refunds", &["sent", "unplaced"]),
 ];
 
 impl<'m> Books<'m> {
@@ -127,8 +127,7 @@ impl<'m> Books<'m> {
     }
 
     fn sum(&mut self, currency: Currency, row: &Row<'_>) {
-        let counts = self.table != "refunds" || row.text("status") == Some("processed");
-        let summed = SUMMED.iter().filter(|(name, _)| counts && *name == self.table);
+        let summed = SUMMED.iter().filter(|(name, _)| *name == self.table);
         for (table, column) in
             summed.flat_map(|(table, columns)| columns.iter().map(move |it| (table, it)))
         {

@@ -191,7 +191,7 @@ fn money(totals: &Totals<'_>) -> Vec<Pair> {
         (
             "refunds.jsonl",
             "the refunds that were sent are what payments were refunded",
-            sum("refunds", "amount"),
+            sum("refunds", "sent"),
             sum("payments", "refunded"),
         ),
         (
@@ -207,7 +207,7 @@ fn money(totals: &Totals<'_>) -> Vec<Pair> {
 fn owed(totals: &Totals<'_>) -> Vec<Pair> {
     let sum = |table, column| totals.sum(table, column);
     let from_credit = sum("journal", "refunded_from_credit");
-    let sent = totals.less("refunds", "amount", ["unplaced"]) - from_credit;
+    let sent = totals.less("refunds", "sent", ["unplaced"]) - from_credit;
     let given = sum("credit_notes", "to_credit") + totals.debit([GOODWILL]);
     let used = sum("invoices", "paid_by_payment") + sum("invoices", "paid_by_credit") + from_credit;
     vec![
