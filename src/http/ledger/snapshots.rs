@@ -114,6 +114,8 @@ pub async fn get(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
 /// No such snapshot.
 pub async fn delete(app: Arc<App>, call: Call) -> Result<Answer, ApiError> {
     ledger_wide(&call)?;
+    // Once or often, it comes to the same; but what is no key is refused here as everywhere.
+    call.idempotency_key()?;
     let id: SnapshotId = call.captured_id(0)?;
     let deleted = shelf::delete(app.pool(), &id.to_string()).await?;
     app.asked.notify_one();

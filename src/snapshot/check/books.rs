@@ -229,6 +229,11 @@ fn misfit(table: &str, row: &Row<'_>, through: NaiveDate) -> Option<&'static str
             let parts = of("credited_unearned") + of("recognised") + of("deferred");
             (parts == of("net"), "what is billed is not what became of it")
         }
+        "refunds" => {
+            let whole = of("sent") == of("amount");
+            let processed = row.text("status") == Some("processed");
+            (whole == processed, "what was sent of it is not what its status says")
+        }
         "receivables_ageing" => (aged(row, through), "it is not so old, or of another bucket"),
         _plain => (true, ""),
     };

@@ -347,7 +347,8 @@ async fn sums_that_do_not_tie_are_found() {
         ("payments", "deducted", "what disputes took is charged back"),
         ("payments", "fee", "fees are what processors kept"),
         ("payments", "fee_tax", "the tax on fees is input tax"),
-        ("refunds", "amount", "what credit notes refund, less what was sent"),
+        ("refunds", "sent", "what credit notes refund, less what was sent"),
+        ("refunds", "amount", "what was sent of it is not what its status says"),
         ("refunds", "unplaced", "what could be taken from nothing is unplaced"),
         ("journal", "amount", "does not balance"),
     ] {
