@@ -132,7 +132,8 @@ async fn answer(
     let (standing, handled) = handle(edge, call, query, body).await;
     let mut answer = match handled {
         Ok(answer) if is_old && answer.may_break_unseen() => {
-            let text = "HTTP/1.0 cannot tell a part of this answer from the whole: ask by HTTP/1.1";
+            let text = "HTTP/1.0 cannot tell a part of this answer from the whole: ask by HTTP/1.1; \
+                        where you do, a proxy in front of the server asks by HTTP/1.0";
             let error = ApiError::new("http_version_unsupported", text);
             Answer::refusal(&error, dialect, &request_id)
         }

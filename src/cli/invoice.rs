@@ -19,18 +19,18 @@ use crate::{
     app::App,
     config::{Opening, Place},
     documents::{
-        Printed, facturx,
+        Printed,
         kept::{self, hash},
+        press::attached,
         service,
-        settings::{self, PrintSettings},
-        source::Source,
+        settings::PrintSettings,
     },
 };
 
 /// Write an invoice or a credit note as a PDF.
 ///
 /// It is printed as it was issued, whatever became of it since; its bytes are recorded when it is
-/// printed first, and are these for ever.
+/// printed first, and are these for ever. An e-invoice is taken out of these bytes.
 #[derive(Debug, Args)]
 pub(super) struct Invoice {
     /// The document's id or number, such as INV-2026-000001
@@ -124,20 +124,9 @@ impl Invoice {
     ) -> Result<(DocumentRow, Vec<u8>), Failure> {
         app.settled(Reach::Ledger).await;
         let row = self.find(app.rows(Reach::Ledger)).await?;
-        if self.xml {
-            let document = row.of().ok_or("the document's id cannot be read")?;
-            let source = match &row.rendered {
-                Some(rendered) => Source::as_of(app, row.account_id, rendered.shows).await?,
-                None => Source::as_issued(app, row.account_id, document).await?,
-            };
-            // As it is, or will be, in the PDF.
-            let printing = documents.printing_of(app, &row).await?;
-            let xml = facturx::xml(&source.paper(document)?, settings::language(&printing)?);
-            let none = || format!("there is no e-invoice of document {}", row.number);
-            return Ok((row.clone(), xml.ok_or_else(none)?));
-        }
         self.as_usual(app, &row, documents.own_printing()).await?;
         let Printed { bytes, .. } = documents.fetch(app, &row).await?;
+        let bytes = if self.xml { e_invoice(&row, &bytes)? } else { bytes };
         service::record(app, &row).await?;
         Ok((row, bytes))
     }
@@ -216,6 +205,14 @@ impl Invoice {
         }
         Ok(())
     }
+}
+
+/// What is inside the PDF, never composed anew: a later version might compose it otherwise.
+fn e_invoice(row: &DocumentRow, pdf: &[u8]) -> Result<Vec<u8>, Failure> {
+    let unreadable =
+        |error: lopdf::Error| format!("the PDF of {} cannot be read: {error}", row.number);
+    let none = || format!("there is no e-invoice of document {}", row.number);
+    Ok(attached(pdf).map_err(unreadable)?.ok_or_else(none)?)
 }
 
 /// Writes a file whole or not at all: under another name first, in the same directory.

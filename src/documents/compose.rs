@@ -8,7 +8,7 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use daybook_events::{
-    Money,
+    Currency, Money,
     event::{CreditReason, OrderPurpose, PaymentMethod, PaymentMethodKind},
     money::MoneyError,
     period::Span,
@@ -118,7 +118,7 @@ fn settlement(
         due: row.due,
         due_on: due_at.map(|at| at.day_in(around.seller_zone)),
         instructions: if by_hand { instructions(around.methods) } else { Vec::new() },
-        iban: around.methods.iter().filter(|_| by_hand).find_map(iban),
+        iban: by_hand.then(|| iban(around.methods, row.total.currency())).flatten(),
     })
 }
 
@@ -145,8 +145,19 @@ fn instructions(methods: &[PaymentMethod]) -> Vec<String> {
     lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
+/// The IBAN to pay to, of the first way of paying that moves the document's currency and has one. An
+/// account in another currency is told in the instructions alone: a program would send there what
+/// is due.
+fn iban(methods: &[PaymentMethod], currency: Currency) -> Option<String> {
+    let fits = |method: &&PaymentMethod| {
+        let own = method.currency.as_deref().map(str::trim);
+        own.is_none_or(|own| own.eq_ignore_ascii_case(currency.as_str()))
+    };
+    methods.iter().filter(fits).find_map(iban_of)
+}
+
 /// The IBAN of a way of paying, where its address is one.
-fn iban(method: &PaymentMethod) -> Option<String> {
+fn iban_of(method: &PaymentMethod) -> Option<String> {
     let is_bank = method.kind == PaymentMethodKind::BankTransfer;
     let address = method.address.as_deref().filter(|_| is_bank)?;
     let iban: Iban = address.trim().parse().ok()?;
@@ -256,7 +267,7 @@ pub fn pro_forma(
         due,
         due_on: order.expires_at.filter(|_| is_open).map(|at| at.day_in(around.seller_zone)),
         instructions: if by_hand { instructions(around.methods) } else { Vec::new() },
-        iban: around.methods.iter().filter(|_| by_hand).find_map(iban),
+        iban: by_hand.then(|| iban(around.methods, due.currency())).flatten(),
     });
     let line = Line {
         description: format!("{} ({})", order.plan.name, order.plan.cycle),

@@ -23,7 +23,10 @@
 //! no VAT id of either party beside it (rules BR-O-02 to BR-O-04): the seller's stands as a tax
 //! registration (BT-32), which the rules allow. Where that rests is said at `terms::category`.
 //!
-//! The words are those of the language that the page is printed in, so that both say the same.
+//! The words are those of the language that the page is printed in, so that both say the same. The
+//! HSN or SAC alone is on the page only: it is a setting of printing and no part of the document,
+//! India's rule is about the page, and the standard's list of classifications (UNTDID 7143, for
+//! BT-158) has no scheme for SACs.
 
 mod means;
 mod notes;

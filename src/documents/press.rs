@@ -11,7 +11,9 @@
 //! | `canvas` | draws on pages, each mark tagged |
 //! | `text`, `fonts`, `embedded` | clean text, lines of glyphs, subsets and their objects |
 //! | `tags`, `xmp`, `file` | structure, metadata, and the file |
+//! | `attached` | the e-invoice inside a file, read back |
 
+mod attached;
 mod canvas;
 mod embedded;
 mod file;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::attached::attached;
 pub(in crate::documents) use self::file::deflated;
 use self::{
     canvas::{Canvas, Geometry},

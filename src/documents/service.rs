@@ -111,23 +111,6 @@ impl Documents {
         &self.printing
     }
 
-    /// How a document was printed, or will be: as it was recorded, else as it is kept, else in the
-    /// way of this process.
-    ///
-    /// # Errors
-    /// A database that cannot be reached.
-    pub async fn printing_of(
-        &self,
-        app: &App,
-        row: &DocumentRow,
-    ) -> Result<Printing, DocumentError> {
-        if let Some(rendered) = &row.rendered {
-            return Ok(rendered.printing.clone());
-        }
-        let kept = find(app, row).await?.and_then(|kept| kept.printing);
-        Ok(kept.unwrap_or_else(|| self.printing.clone()))
-    }
-
     /// The bytes of a document.
     ///
     /// # Errors

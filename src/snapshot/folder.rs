@@ -2,7 +2,8 @@
 //!
 //! Everything goes into a sibling whose name begins with a dot, each file is brought to the disk,
 //! and one rename gives the folder its name. A failure removes the sibling; a killed process leaves
-//! it, beside a lock that died with the process, and whoever writes there next removes both.
+//! it, beside a lock that died with the process, and whoever writes there next, or knows that
+//! nobody will, removes both.
 
 use std::{
     ffi::OsString,
@@ -68,7 +69,7 @@ impl Folder {
         let target = parent.join(name);
         let is_there = is_empty_folder(&target)?;
         fs::create_dir_all(&parent).map_err(on)?;
-        sweep(&parent, name);
+        sweep(&target);
         let mut own = OsString::from(UNFINISHED);
         own.push(name);
         own.push(format!("-{}", uuid::Uuid::now_v7().simple()));
@@ -198,13 +199,14 @@ fn parent(target: &Path) -> PathBuf {
     }
 }
 
-/// Removes what killed processes have left of a folder of this name: what lies beside a lock that
+/// Removes what killed processes have begun of a folder and left: what lies beside a lock that
 /// nobody holds.
-fn sweep(parent: &Path, name: &std::ffi::OsStr) {
+pub(super) fn sweep(target: &Path) {
+    let Some(name) = target.file_name() else { return };
     let mut left = OsString::from(UNFINISHED);
     left.push(name);
     left.push("-");
-    let Ok(entries) = fs::read_dir(parent) else { return };
+    let Ok(entries) = fs::read_dir(parent(target)) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let own = path.file_name().map(std::ffi::OsStr::as_encoded_bytes).unwrap_or_default();
         if !own.starts_with(left.as_encoded_bytes()) || !own.ends_with(LOCK.as_bytes()) {

@@ -2,8 +2,8 @@
 //! another, by one process at a time, with progress, across restarts.
 //!
 //! What is asked is a row of the table `snapshots`, with its scope; so a process that dies leaves the
-//! row, and whoever works next begins the snapshot anew. The files lie in a folder of this machine:
-//! servers that share a ledger share that folder, or send those who download to the one that has it.
+//! row, and whoever works next begins the snapshot anew. The files lie in one folder, which servers
+//! that share a ledger share: each downloads from it, whoever has taken the snapshot.
 
 use std::{
     path::PathBuf,
@@ -22,7 +22,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 use sqlx::{Connection, FromRow, PgConnection, PgPool, types::Json};
 
-use super::{Bounds, Scope, SnapshotError, key::Key, manifest::Manifest, take};
+use super::{Bounds, Scope, SnapshotError, folder, key::Key, manifest::Manifest, take};
 use crate::{app::App, scheduler::lead_by};
 
 /// The advisory lock of the one who takes snapshots.
@@ -259,7 +259,7 @@ async fn work_off(app: &Arc<App>, shelf: &Shelf) -> Result<(), SnapshotError> {
         match taken {
             Ok(()) => {}
             Err(error) if passes(&error) => return Err(error),
-            Err(error) => fail(pool, &row.id, &error).await?,
+            Err(error) => fail(pool, shelf, &row.id, &error).await?,
         }
     }
 }
@@ -284,12 +284,19 @@ async fn bring(pool: &PgPool, shelf: &Shelf, id: &str, scope: &Scope) -> Result<
 }
 
 /// Writes down that there will be no files, and why; so those who wait behind it come to their turn.
-async fn fail(pool: &PgPool, id: &str, error: &SnapshotError) -> Result<(), SnapshotError> {
+async fn fail(
+    pool: &PgPool,
+    shelf: &Shelf,
+    id: &str,
+    error: &SnapshotError,
+) -> Result<(), SnapshotError> {
     let reason = reason(error);
     tracing::error!(error = reason, snapshot = id, "a snapshot is not taken");
     let sql = "update snapshots set failure_code = $2, failure = $3, finished_at = now()
                where id = $1 and finished_at is null";
     sqlx::query(sql).bind(id).bind(error.code()).bind(reason).execute(pool).await?;
+    // Nobody begins it again, who would remove what an earlier try was killed over.
+    folder::sweep(&shelf.dir.join(id));
     Ok(())
 }
 
@@ -394,15 +401,17 @@ fn remove(out: &std::path::Path) -> Result<(), SnapshotError> {
     }
 }
 
-/// Takes the files away of what is too old or was taken back. A folder that stays is tried again,
-/// and holds nobody up.
+/// Takes the files away of what is too old or was taken back, whole or begun. A folder that stays is
+/// tried again, and holds nobody up.
 async fn sweep(pool: &PgPool, shelf: &Shelf) -> Result<(), SnapshotError> {
     let sql = "select id from snapshots where expired_at is null
                and (deleted_at is not null or finished_at < now() - make_interval(days => $1))";
     let days = i32::try_from(shelf.days).unwrap_or(i32::MAX);
     let old: Vec<String> = sqlx::query_scalar(sql).bind(days).fetch_all(pool).await?;
     for id in old {
-        if let Err(error) = remove(&shelf.dir.join(&id)) {
+        let out = shelf.dir.join(&id);
+        folder::sweep(&out);
+        if let Err(error) = remove(&out) {
             tracing::warn!(error = reason(&error), snapshot = id, "an old snapshot is still there");
             continue;
         }

@@ -87,6 +87,8 @@ mod tests {
         let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");
         assert_eq!(left_without(&given.clone().and(cancel_plan())), 1);
         assert_eq!(left_without(&given.clone().and(crate::testing::cancel(false))), 0);
+        let run = given_run_by_merchant().and(crate::testing::cancel(false));
+        assert_eq!(left_without(&run), 1, "a processor does not bring it back");
         let changed = given.and(change_plan("enterprise_lite"));
         assert_eq!(left_without(&changed), 1);
         // The first invoice was named by the change; the end names the second alone.

@@ -38,8 +38,12 @@ impl CancelSubscription {
                 .record(stream, CancellationScheduled { subscription_id, takes_effect_at });
         }
         let (at, reason) = (draft.now(), EndReason::Cancelled);
-        // It may be taken back until the period ends: what was billed goes on being earned.
-        let service_over = Vec::new();
+        // It may be taken back until the period ends, and what was billed goes on being earned; not
+        // so where a processor runs it.
+        let service_over = match subscription.processor() {
+            Some(_) => account.invoices.beyond(subscription_id, at),
+            None => Vec::new(),
+        };
         draft.record(stream, SubscriptionEnded { subscription_id, reason, at, service_over })
     }
 }

@@ -155,8 +155,7 @@ fn end_followed(
     if word.status == ProcessorStatus::Expired {
         let at = word.ends_at.unwrap_or(word.updated_at);
         let reason = EndReason::Cancelled;
-        // Its invoices are the processor's, and so is what it gives back of them.
-        let service_over = Vec::new();
+        let service_over = account.invoices.beyond(subscription_id, at);
         return Some(SubscriptionEnded { subscription_id, reason, at, service_over }.into());
     }
     if is_cancelled && (!was_cancelled || subscription.cancelling) {

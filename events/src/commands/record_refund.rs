@@ -98,7 +98,9 @@ fn failed_as(refund: &Refund, theirs: &str, reason: &str) -> Result<RefundFailed
     check_processor_id(theirs)?;
     let sent = refund.sent.get(theirs).copied();
     let sent_otherwise = refund.status == RefundStatus::Processed && sent.is_none();
-    if sent_otherwise || refund.failed_as.contains(theirs) {
+    // What nobody asked for here is owed to nobody when it comes back.
+    let is_theirs = refund.origin == RefundOrigin::Processor;
+    if is_theirs || sent_otherwise || refund.failed_as.contains(theirs) {
         return Err(Rejection::RefundAlreadySettled { refund: refund.id });
     }
     Ok(RefundFailed {

@@ -157,6 +157,9 @@ impl LineSchedule {
     /// Never for a schedule that holds together.
     pub fn end(&mut self, position: i64, posting_on: NaiveDate) -> Result<(), MoneyError> {
         let nothing = Money::zero(self.net.currency());
+        // An end that is learned of late, after a note, counts from that note on.
+        let newest = self.segments.last().map_or(posting_on, |last| last.posting_on);
+        let posting_on = posting_on.max(newest);
         self.take_back(nothing, true, position, posting_on).map(|_| ())
     }
 

@@ -399,6 +399,21 @@ fn a_correction_takes_from_what_is_not_earned_yet_and_the_rest_goes_on() {
     assert_eq!(earned(&most, "2027-01-01").last().unwrap().0, "2026-05-10");
 }
 
+/// An account that was parked learns of its end after a note of a later day.
+#[test]
+fn an_end_that_is_learned_of_late_counts_from_the_newest_note_on() {
+    let rows = rows(&given_subscribed("pro"));
+    let mut line = rows.iter().find_map(|row| row.lines().first()).unwrap().clone();
+    let note = line.take_back(usd("1"), false, 100, "2026-05-28".parse().unwrap()).unwrap();
+    line.end(101, "2026-05-25".parse().unwrap()).unwrap();
+    for (day, gone) in [("2026-05-24", "0"), ("2026-05-26", "0"), ("2026-05-28", "1")] {
+        let (earned, left) = (line.recognised(&until(day)), line.deferred(&until(day)));
+        let whole = earned.unwrap().plus(left.unwrap()).unwrap().plus(usd(gone)).unwrap();
+        assert_eq!(whole, line.net, "{day}");
+    }
+    assert_eq!((note.unearned, line.deferred(&until("2026-05-28")).unwrap()), (usd("1"), usd("0")));
+}
+
 #[test]
 fn what_is_kept_of_a_service_that_is_over_is_earned_when_it_ends() {
     let given = given_subscribed("pro").at("2026-05-11T12:00:00Z");

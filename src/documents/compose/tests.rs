@@ -116,6 +116,25 @@ fn an_open_invoice_says_by_when_and_how_it_is_paid() {
 }
 
 #[test]
+fn an_account_in_another_currency_is_not_named_as_the_one_to_pay_to() {
+    let given = given_subscribed("pro").at("2026-06-01T00:00:00Z").and(settle_due());
+    let of = |methods: &[PaymentMethod]| {
+        let papers = invoices(&given, &around(methods));
+        let settlement = settled(&papers[1]);
+        (settlement.iban.clone(), settlement.instructions.len())
+    };
+    let in_currency = |currency: &str| PaymentMethod { currency: Some(currency.into()), ..bank() };
+    let french = PaymentMethod {
+        address: Some("FR14 2004 1010 0505 0001 3M02 606".into()),
+        ..in_currency("USD")
+    };
+    let iban = |text: &str| Some(text.to_owned());
+    assert_eq!(of(&[in_currency("EUR")]), (None, 4), "its instructions are told still");
+    assert_eq!(of(&[in_currency("usd")]), (iban("DE89370400440532013000"), 4));
+    assert_eq!(of(&[in_currency("EUR"), french]), (iban("FR1420041010050500013M02606"), 8));
+}
+
+#[test]
 fn days_of_issue_are_the_sellers_and_days_of_service_the_accounts() {
     let given = given_subscribed("pro");
     let zones = Around {

@@ -16,6 +16,13 @@ const UNDEFINED: &str = "1";
 const CREDIT_TRANSFER: &str = "30";
 /// To a bank account within SEPA, which moves euros only.
 const SEPA_TRANSFER: &str = "58";
+/// What the IBANs of SEPA begin with: the countries of the EU and those that have joined them, the
+/// last in 2025. Jersey and its like have IBANs of the United Kingdom.
+const SEPA: [&str; 42] = [
+    "AD", "AL", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GI",
+    "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MC", "MD", "ME", "MK", "MT", "NL",
+    "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "SM", "VA",
+];
 /// By an online payment service, which is what a processor is: by card or otherwise, it says.
 const ONLINE_SERVICE: &str = "68";
 
@@ -46,7 +53,7 @@ impl Means {
 
     fn to_use(settlement: &Settlement, currency: Currency) -> Option<Self> {
         if let Some(iban) = &settlement.iban {
-            let code = if currency == Currency::EUR { SEPA_TRANSFER } else { CREDIT_TRANSFER };
+            let code = transfer(iban, currency);
             return Some(Self { code, words: None, iban: Some(iban.clone()) });
         }
         let words = settlement.instructions.iter().find_map(|line| clean(line))?;
@@ -62,5 +69,37 @@ impl Means {
                 tree.text("ram:IBANID", iban)
             })
         })
+    }
+}
+
+/// By which code an account is paid to.
+fn transfer(iban: &str, currency: Currency) -> &'static str {
+    let is_within = iban.get(..2).is_some_and(|country| SEPA.contains(&country));
+    if is_within && currency == Currency::EUR { SEPA_TRANSFER } else { CREDIT_TRANSFER }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn euros_to_an_account_within_sepa_go_by_sepa() {
+        for (iban, currency, code) in [
+            ("DE89370400440532013000", Currency::EUR, "58"),
+            ("GB29NWBK60161331926819", Currency::EUR, "58"),
+            ("RS35260005601001611379", Currency::EUR, "58"),
+            ("DE89370400440532013000", Currency::USD, "30"),
+            ("TR330006100519786457841326", Currency::EUR, "30"),
+            ("AE070331234567890123456", Currency::EUR, "30"),
+            ("", Currency::EUR, "30"),
+        ] {
+            assert_eq!(transfer(iban, currency), code, "{iban} {currency}");
+        }
+    }
+
+    #[test]
+    fn no_country_of_sepa_is_twice_in_the_list() {
+        let countries: std::collections::BTreeSet<_> = SEPA.into_iter().collect();
+        assert_eq!(countries.len(), SEPA.len());
     }
 }

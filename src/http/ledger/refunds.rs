@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use daybook_events::{
-    Currency, Money, Rejection,
+    Currency, Money, Rejection, account,
     commands::{MANUAL, RecordRefund, RefundOutcome, RequestRefund},
     event::{AccountEvent, InvoiceEvent, PaymentEvent, RefundRequested, Role},
     ids::{AccountId, CreditNoteId, InvoiceId, PaymentId, RefundId},
@@ -166,7 +166,7 @@ async fn settle(
 ) -> Result<(RefundMade, i64), ApiError> {
     let refund_id = requested.refund_id;
     let Some(outcome) = refund::ask(app, account_id, refund_id).await? else {
-        return Ok((made(requested, RefundStatus::Requested), 0));
+        return Ok((made(requested, standing(app, account_id, refund_id).await?), 0));
     };
     let status = match &outcome {
         RefundOutcome::Processed(_) => RefundStatus::Processed,
@@ -183,6 +183,21 @@ async fn settle(
         Err(error) => return Err(error.into()),
     };
     Ok((made(requested, status), position))
+}
+
+/// How far a refund has come.
+async fn standing(
+    app: &App,
+    account_id: AccountId,
+    refund_id: RefundId,
+) -> Result<RefundStatus, ApiError> {
+    let status =
+        move |world: &World| Some(world.account(account_id)?.payments.refund(refund_id)?.status);
+    Ok(match app.ledger.look(Some(account_id), status).await? {
+        Some(account::RefundStatus::Processed) => RefundStatus::Processed,
+        Some(account::RefundStatus::Failed) => RefundStatus::Failed,
+        Some(account::RefundStatus::Requested) | None => RefundStatus::Requested,
+    })
 }
 
 fn made(requested: &RefundRequested, status: RefundStatus) -> RefundMade {
@@ -204,6 +219,8 @@ enum ByHand {
     Processed,
     /// It could not be sent; it stays payable to the customer.
     Failed,
+    /// It was sent under this very reference, and came back; it is payable to the customer again.
+    Returned,
 }
 
 /// What `POST /api/refunds/{id}/outcome` takes.
@@ -212,7 +229,7 @@ enum ByHand {
 pub struct OutcomeBody {
     /// What became of it.
     outcome: ByHand,
-    /// How the transfer is found, or why there was none.
+    /// How the transfer is found, or the refund at the processor; or why there was none.
     #[schemars(length(min = 1, max = 200))]
     reference: String,
 }
@@ -233,22 +250,46 @@ pub async fn settled_by_hand(app: Arc<App>, call: Call) -> Result<Answer, ApiErr
     shown(&app, &call, reach).await?;
     let row = app.rows(reach).get::<Refunds>(&refund_id.to_string()).await?;
     let row = row.ok_or_else(ApiError::not_found)?;
-    // What a processor could not send is sent by hand.
-    if row.processor != MANUAL && row.status != RefundStatus::Failed {
+    // What a processor could not send is sent by hand. What came back anybody may know first.
+    let is_theirs = row.processor != MANUAL && row.status != RefundStatus::Failed;
+    if is_theirs && outcome != ByHand::Returned {
         let text =
             format!("{} sends this refund, and says itself what became of it", row.processor);
         return Err(ApiError::new("refund_not_by_hand", text));
     }
-    let outcome = match outcome {
-        ByHand::Processed => RefundOutcome::Processed(reference.trim().to_owned()),
-        ByHand::Failed => RefundOutcome::Failed(reference.trim().to_owned()),
-    };
     let account_id = row.account_id;
+    let reference = reference.trim().to_owned();
+    let outcome = match outcome {
+        ByHand::Processed => RefundOutcome::Processed(reference),
+        ByHand::Failed => RefundOutcome::Failed(reference),
+        ByHand::Returned => returned(&app, account_id, refund_id, reference).await?,
+    };
     let receipt =
         app.submit(call.request(RecordRefund { account_id, refund_id, outcome })?).await?;
     let position = receipt.position();
     let row = row_as_of::<Refunds>(&app, account_id, &refund_id.to_string(), position).await?;
     Ok(Answer::ok(&row).at(position))
+}
+
+/// What was sent under a reference came back.
+async fn returned(
+    app: &App,
+    account_id: AccountId,
+    refund_id: RefundId,
+    reference: String,
+) -> Result<RefundOutcome, ApiError> {
+    let theirs = reference.clone();
+    let was_sent = move |world: &World| {
+        let refund = world.account(account_id)?.payments.refund(refund_id)?;
+        let known = refund.sent.contains_key(&theirs) || refund.failed_as.contains(&theirs);
+        Some(known && refund.origin == account::RefundOrigin::Ledger)
+    };
+    if app.ledger.look(Some(account_id), was_sent).await? != Some(true) {
+        let text = format!("nothing of this refund was sent under the reference {reference:?}");
+        return Err(ApiError::new("invalid_request", text));
+    }
+    let reason = "it came back, somebody says".to_owned();
+    Ok(RefundOutcome::FailedAs { processor_refund_id: reference, reason })
 }
 
 async fn amount(

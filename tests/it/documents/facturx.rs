@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::Command};
 use daybook::documents::{
     facturx,
     language::Language,
-    paper::{Kind, Paper},
+    paper::{Kind, Moves, Paper},
 };
 use daybook_events::{Currency, Money};
 use serde_json::Value;
@@ -305,6 +305,9 @@ fn what_the_law_wants_is_said() {
     }
 }
 
+/// Of a country that is not within SEPA.
+const TURKISH: &str = "TR330006100519786457841326";
+
 #[test]
 fn how_it_is_paid_is_said_by_code() {
     let said = |paper: &Paper| {
@@ -317,9 +320,14 @@ fn how_it_is_paid_is_said_by_code() {
     let owned = |text: &str| Some(text.to_owned());
     let iban = || owned("DE89370400440532013000");
     let rupees = rupees("Karnataka", false);
+    let mut turkish = to_a_bank(domestic());
+    if let Moves::In(settlement) = &mut turkish.moves {
+        settlement.iban = owned(TURKISH);
+    }
     for (paper, expected) in [
         (to_a_bank(domestic()), Some(("58".into(), None, iban()))),
         (to_a_bank(rupees), Some(("30".into(), None, iban()))),
+        (turkish, Some(("30".into(), None, owned(TURKISH)))),
         (
             domestic(),
             Some((

@@ -3,11 +3,11 @@
 
 use data_encoding::HEXLOWER;
 use daybook::documents::{
-    PRESS_VERSION,
+    PRESS_VERSION, facturx,
     language::Language,
     logo::Logo,
     paper::Paper,
-    press::{Press, Style},
+    press::{Press, Style, attached},
 };
 use lopdf::{Dictionary, Document, Object, Stream};
 use sha2::{Digest, Sha256};
@@ -32,6 +32,20 @@ fn every_document_holds_to_the_structure_of_pdf_a_3() {
             assert_eq!(faults(&read(&bytes)), Vec::<String>::new(), "{name}");
         }
     }
+}
+
+#[test]
+fn what_is_attached_is_read_back_byte_for_byte() {
+    let press = press();
+    for (name, paper, _) in papers::all() {
+        for inside in [None, Some(&b"<Invoice/>"[..])] {
+            let bytes = press.print_with(&paper, inside).unwrap();
+            assert_eq!(attached(&bytes).unwrap().as_deref(), inside, "{name}");
+        }
+        let own = facturx::xml(&paper, press.style().language);
+        assert_eq!(attached(&press.print(&paper).unwrap()).unwrap(), own, "{name}");
+    }
+    assert!(attached(b"%PDF-1.7 and no more").is_err());
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use daybook::documents::{
+    kept::hash,
+    press::{Press, Style, attached},
+};
 use serde_json::{Value, json};
 
-use super::service::file;
+use super::{papers, service::file};
 use crate::harness::TestApp;
 
 /// A ledger with an invoice and its credit note.
@@ -33,7 +37,7 @@ async fn an_invoice_is_written_and_its_hash_is_recorded() {
     let said: Value = serde_json::from_str(&said).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     assert!(bytes.starts_with(b"%PDF-"));
-    assert_eq!(said["sha256"], daybook::documents::kept::hash(&bytes).as_str());
+    assert_eq!(said["sha256"], hash(&bytes).as_str());
     assert_eq!(said["bytes"], json!(bytes.len()));
     assert_eq!((&said["number"], &said["kind"]), (&json!("INV-2026-000001"), &json!("invoice")));
     assert_eq!(names(folder.path()), ["invoice.pdf"], "nothing else is left");
@@ -170,16 +174,41 @@ async fn an_e_invoice_has_the_words_of_the_page_that_it_goes_with() {
         assert_eq!((exit, err.as_str()), (0, ""));
         said
     };
-    // Not printed yet: in the way in which this process would.
-    let before = xml(&["--language", "fr"]).await;
-    assert!(before.contains("<ram:Content>Remboursement<"), "{before}");
+    // Not printed yet: it is now, for good, in the way in which this process prints.
+    let first = xml(&["--language", "fr"]).await;
+    assert!(first.contains("<ram:Content>Remboursement<"), "{first}");
     let (exit, _, err) =
         test.db.daybook(&[&note, &["--language", "de", "--out", &out][..]].concat()).await;
     assert_eq!(exit, 0, "{err}");
-    for more in [&[][..], &["--language", "fr"]] {
-        let after = xml(more).await;
-        assert!(after.contains("<ram:Content>Erstattung<"), "{after}");
+    let inside = attached(&std::fs::read(&out).unwrap()).unwrap().unwrap();
+    assert_eq!(String::from_utf8(inside).unwrap(), first);
+    for more in [&[][..], &["--language", "de"]] {
+        assert_eq!(xml(more).await, first);
     }
+}
+
+/// An update may compose e-invoices otherwise: what was printed before has the old one inside.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_e_invoice_is_what_is_inside_the_kept_pdf() {
+    let test = scene().await;
+    let number = "INV-2026-000001";
+    let served = format!("/api/billing/invoices/{number}/pdf");
+    assert_eq!(file(&test, &served, &test.super_key, &[]).await.status, 200);
+    let press = Press::new(Style::default()).unwrap();
+    let older = press.print_with(&papers::ten_lines(), Some(&b"<Older/>"[..])).unwrap();
+    let printed = "update documents set bytes = $1, sha256 = $2,
+                          printing = jsonb_set(printing::jsonb, '{press}', '1')::json";
+    let printed = sqlx::query(printed).bind(&older).bind(hash(&older));
+    assert_eq!(printed.execute(test.app.pool()).await.unwrap().rows_affected(), 1);
+    for _ in ["kept", "recorded"] {
+        let (exit, said, err) = test.db.daybook(&["invoice", number, "--xml", "--out", "-"]).await;
+        assert_eq!((exit, said.as_str(), err.as_str()), (0, "<Older/>", ""));
+    }
+    // The seller of this ledger has no country, so nothing is inside.
+    let note = ["invoice", "CN-2026-000001", "--credit-note", "--xml", "--out", "-"];
+    let (exit, said, err) = test.db.daybook(&note).await;
+    assert_eq!((exit, said.as_str()), (1, ""));
+    assert!(err.contains("there is no e-invoice of document CN-2026-000001"), "{err}");
 }
 
 /// A new version of the program has a new press, and no setting that would bring the old one back.

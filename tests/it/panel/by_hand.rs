@@ -211,6 +211,14 @@ async fn what_was_paid_by_hand_goes_back_by_hand() {
     assert_eq!(sent["status"], "processed");
     assert_eq!(sent["processor_refund_id"], "SEPA 17");
     test.refuses(&outcome, key, &said("processed"), "409 refund_already_settled").await;
+    let elsewhere = json!({ "outcome": "returned", "reference": "SEPA 18" });
+    test.refuses(&outcome, key, &elsewhere, "400 invalid_request").await;
+    let back = test.post(&outcome, key, &said("returned")).await.ok();
+    assert_eq!((&back["status"], &back["sent"]["amount"]), (&json!("failed"), &json!("0.00")));
+    test.refuses(&outcome, key, &said("returned"), "409 refund_already_settled").await;
+    let again = json!({ "outcome": "processed", "reference": "SEPA 18" });
+    let sent = test.post(&outcome, key, &again).await.ok();
+    assert_eq!((&sent["status"], &sent["sent"]), (&json!("processed"), &sent["amount"]));
     let listed = test.get("/api/refunds", key).await.ok();
     assert!(listed["data"].as_array().unwrap().contains(&sent), "{listed}");
 

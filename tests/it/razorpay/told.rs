@@ -42,7 +42,7 @@ impl Scene {
         customers
     }
 
-    async fn send(&self, messages: &[Message]) -> BTreeMap<u16, usize> {
+    pub(super) async fn send(&self, messages: &[Message]) -> BTreeMap<u16, usize> {
         let url = format!("{}/webhooks/razorpay", self.test.url);
         let mut statuses = BTreeMap::new();
         for message in messages {
@@ -52,7 +52,7 @@ impl Scene {
     }
 
     /// Lets the worker read until nothing is left that time would help.
-    async fn read(&self) {
+    pub(super) async fn read(&self) {
         for hours in 0..6 {
             let at = Utc::now() + TimeDelta::hours(hours);
             while worker::round(&self.test.app, at).await.unwrap() > 0 {}

@@ -1,6 +1,6 @@
 //! Snapshots over HTTP: asked for, taken in the background, downloaded.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use daybook::snapshot::shelf;
 use daybook_events::{
@@ -306,6 +306,37 @@ async fn one_that_cannot_be_read_fails_and_holds_nobody_up() {
     assert_eq!(shown(&test, &done).await["state"], "done");
     let all = test.get(SNAPSHOTS, &test.super_key).await.ok();
     assert_eq!(all["data"].as_array().unwrap().len(), 2);
+}
+
+/// What a process that was killed leaves of a snapshot that it had begun.
+fn killed_over(dir: &Path, id: &str) {
+    let begun = dir.join(format!(".daybook-snapshot-{id}-0"));
+    fs::create_dir_all(&begun).unwrap();
+    fs::write(begun.join("journal.csv"), "half").unwrap();
+    fs::write(begun.with_extension("lock"), "").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_of_one_that_nobody_takes_any_more_goes() {
+    let test = rich().await;
+    let taken_back = asked(&test, &json!({})).await;
+    let unreadable = asked(&test, &json!({ "position": 3 })).await;
+    let dir = test.files.path().join("snapshots");
+    let no_job = SnapshotId::from_uuid(Uuid::now_v7()).to_string();
+    for id in [&taken_back, &unreadable, &no_job] {
+        killed_over(&dir, id);
+    }
+    deleted(&test, &taken_back).await;
+    let mut superuser = test.db.superuser().await;
+    let plant = format!("update snapshots set scope = '{{}}' where id = '{unreadable}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(plant)).execute(&mut superuser).await.unwrap();
+    shelf::work(&test.app).await.unwrap();
+    assert_eq!(shown(&test, &unreadable).await["state"], "failed");
+    let names = fs::read_dir(&dir).unwrap().map(|it| it.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort_unstable();
+    let begun = format!(".daybook-snapshot-{no_job}-0");
+    assert_eq!(names, [begun.clone(), format!("{begun}.lock")], "what is no job's is left alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
