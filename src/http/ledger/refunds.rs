@@ -165,12 +165,14 @@ async fn settle(
     requested: &RefundRequested,
 ) -> Result<(RefundMade, i64), ApiError> {
     let refund_id = requested.refund_id;
-    let Some(outcome) = refund::ask(app, account_id, refund_id).await? else {
-        return Ok((made(requested, standing(app, account_id, refund_id).await?), 0));
-    };
-    let status = match &outcome {
-        RefundOutcome::Processed(_) => RefundStatus::Processed,
-        RefundOutcome::Failed(_) | RefundOutcome::FailedAs { .. } => RefundStatus::Failed,
+    let (status, outcome) = match refund::ask(app, account_id, refund_id).await? {
+        Some(outcome @ RefundOutcome::Processed(_)) => (RefundStatus::Processed, outcome),
+        Some(outcome) => (RefundStatus::Failed, outcome),
+        None => match standing(app, account_id, refund_id).await? {
+            RefundStatus::Requested => return Ok((made(requested, RefundStatus::Requested), 0)),
+            // No news of what has its answer: what is recorded under the caller's key comes back.
+            settled => (settled, RefundOutcome::Failed(String::new())),
+        },
     };
     let command = RecordRefund { account_id, refund_id, outcome };
     let recorded = app.submit(call.request_for(&format!("/refund/{nth}"), command, None)?).await;
