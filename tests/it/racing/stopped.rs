@@ -44,15 +44,17 @@ async fn stops_anywhere(who: Bringer, usual: usize) {
     let every = every(usual);
     let scene = Scene::start().await;
     let server = scene.server();
-    let mut cases = 0;
+    let (mut cases, mut on_the_way) = (0, 0);
     for (nth, order) in orders().into_iter().enumerate() {
         for steps in (nth % every..).step_by(every) {
             let Some(faults) = stop(&scene, &server, order, who, steps).await else { break };
             assert_eq!(faults, Vec::<String>::new());
             cases += 1;
+            on_the_way += usize::from(steps > 0);
         }
     }
-    assert!(cases >= 48, "only {cases}");
+    // How many steps there are depends on what is ready when it is asked for.
+    assert!(cases >= 24 && on_the_way >= 12, "only {cases}, {on_the_way} of them on the way");
     scene.verified().await;
 }
 
